@@ -1,0 +1,1 @@
+"""The HTTP API: routes → services → fleet.store and task_queue."""

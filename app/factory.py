@@ -1,0 +1,59 @@
+"""The application: wired by arguments, nothing global."""
+
+from flask import Flask
+from flask_openapi3 import Info, OpenAPI
+from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
+
+from app.errors import raise_invalid, register_error_handlers
+from app.json_request import JsonRequest
+from app.request_ids import register_request_ids
+from app.routes import artifacts, captures, documentation, health, jobs, sessions
+from app.task_queue import CeleryTaskQueue, TaskQueue
+from app.wiring import EXTENSION, make_services
+from fleet import __version__
+from fleet.artifacts.storage import ArtifactStorage, open_storage
+from fleet.settings import Settings
+from fleet.store import Store, open_store
+
+# A client waits for the answer: one more try, then 503.
+_STORE_RETRIES = 1
+
+_DESCRIPTION = """Sessions, captures and jobs of a fleet of headless Chromes.
+
+Option names are Playwright's, in snake_case (camelCase is accepted). Times are ISO 8601 in UTC; durations are
+seconds where the name ends in `ttl`, `wait`, `after` or `_seconds`, else milliseconds. Every error has the shape
+`{"error": {"code", "message", "details", "request_id"}}`."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    queue: TaskQueue | None = None,
+    storage: ArtifactStorage | None = None,
+) -> Flask:
+    """`store`, `queue`, `storage`: the seams; by default what the settings say."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Capture Fleet", version=__version__, description=_DESCRIPTION),
+        validation_error_status=400,
+        validation_error_callback=raise_invalid,
+        validation_error_model=documentation.ErrorAnswer,
+        doc_ui=False,
+    )
+    app.request_class = JsonRequest
+    app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.extensions[EXTENSION] = make_services(
+        settings,
+        store=store or open_store(settings, retries=_STORE_RETRIES),
+        queue=queue or CeleryTaskQueue(settings.redis_url),
+        storage=storage or open_storage(settings.artifacts_url),
+    )
+    register_request_ids(app)
+    register_error_handlers(app)
+    # The reference's script and style come with the package, so that /docs needs no other host.
+    app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
+    for routes in (sessions, captures, jobs, artifacts, health, documentation):
+        app.register_api(routes.api)
+    return app

@@ -1,0 +1,18 @@
+"""gunicorn's settings: `gunicorn --config python:app.gunicorn_config app.wsgi:application`."""
+
+from fleet.settings import settings
+
+bind = settings().bind
+# Measured in docs/decisions/0004: threads hold hundreds of waiting clients for less memory than a second process.
+worker_class = "gthread"
+workers = 1
+threads = settings().api_threads
+worker_connections = 4 * threads
+backlog = 2048
+# Of the worker process as a whole, not of a request: waiting clients do not trip it.
+timeout = 30
+graceful_timeout = settings().shutdown_grace
+keepalive = 15
+# One control socket for every gunicorn of the user would collide.
+control_socket_disable = True
+loglevel = settings().log_level.lower()

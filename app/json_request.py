@@ -1,0 +1,26 @@
+"""Bodies: a JSON object, or nothing at all. Anything else has its own error."""
+
+import json
+from typing import Any
+
+from flask import Request
+
+from fleet.errors import InvalidJson, UnsupportedMediaType
+
+
+class JsonRequest(Request):
+    def get_json(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Raises InvalidJson, UnsupportedMediaType or werkzeug's RequestEntityTooLarge."""
+        body = self.get_data(cache=True)
+        if not body.strip():
+            return {}
+        if not self.is_json:
+            raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, json.JSONDecodeError) else "not UTF-8 text, or nested too deeply"
+            raise InvalidJson(f"The body is not valid JSON: {reason}.") from error
+        if not isinstance(parsed, dict):
+            raise InvalidJson("The body must be a JSON object.")
+        return parsed

@@ -1,0 +1,34 @@
+"""`X-Request-Id`: taken or made, bound to every log line of the request, returned."""
+
+import re
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+from fleet.ids import new_id
+
+_HEADER = "X-Request-Id"
+_SHAPE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+_log = structlog.get_logger(__name__)
+
+
+def register_request_ids(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(lambda _error: structlog.contextvars.unbind_contextvars("request"))
+
+
+def _begin() -> None:
+    given = request.headers.get(_HEADER, "")
+    g.request_id = given if _SHAPE.fullmatch(given) else new_id("req")
+    g.started = time.monotonic()
+    structlog.contextvars.bind_contextvars(request=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers[_HEADER] = g.request_id
+    seconds = round(time.monotonic() - g.started, 4)
+    _log.info("request", method=request.method, path=request.path, status=response.status_code, seconds=seconds)
+    return response

@@ -1,0 +1,57 @@
+"""Query and path parameters, and the shapes of answers, for parsing and for the OpenAPI document."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fleet.models.job import Job
+from fleet.models.session import Session
+
+# Longer than the longest capture.
+WAIT_MAX_SECONDS = 330
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WaitQuery(Query):
+    wait: Annotated[
+        float, Field(ge=0, le=WAIT_MAX_SECONDS, description="Wait for the end of the job, at most so many seconds.")
+    ] = 0
+
+
+class PageQuery(Query):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, Field(max_length=64, description="`next_cursor` of the page before.")] | None = None
+
+
+class SessionPath(BaseModel):
+    session_id: str
+
+
+class JobPath(BaseModel):
+    job_id: str
+
+
+class ArtifactPath(BaseModel):
+    artifact_id: str
+
+
+class JobAnswer(BaseModel):
+    job: Job
+
+
+class SessionAnswer(BaseModel):
+    session: Session
+    job: Job
+
+
+class SessionPage(BaseModel):
+    sessions: list[Session]
+    next_cursor: str | None
+
+
+class JobPage(BaseModel):
+    jobs: list[Job]
+    next_cursor: str | None

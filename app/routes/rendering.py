@@ -1,0 +1,56 @@
+"""Answers that several routes give: jobs, pages of a list, the first answer to a repeated request."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import g, request
+
+from app.services.accepted import Accepted
+from app.wiring import services
+from fleet.errors import InvalidRequest
+from fleet.models.job import Job
+from fleet.models.session import Session
+from fleet.store.index import Page
+
+T = TypeVar("T")
+Answer = tuple[dict[str, Any], HTTPStatus]
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    return job.model_dump(mode="json", exclude={"request_id"})
+
+
+def session_json(session: Session) -> dict[str, Any]:
+    return session.model_dump(mode="json")
+
+
+def accepted_once(accept: Callable[[str], Accepted]) -> Accepted:
+    """What `accept` gives for this request's id, or the first answer to the same Idempotency-Key."""
+    same = b"\n".join([request.method.encode(), request.path.encode(), request.get_data(cache=True)])
+    return services().idempotency.once(request.headers.get("Idempotency-Key"), same, lambda: accept(g.request_id))
+
+
+def after_waiting(accepted: Accepted, seconds: float) -> Job:
+    """The accepted job, as it stands after at most `seconds`."""
+    return services().jobs.wait(accepted.job.id, seconds) if seconds else accepted.job
+
+
+def job_answer(job: Job) -> Answer:
+    """200 with a finished job, 202 with one that is not."""
+    return {"job": job_json(job)}, HTTPStatus.OK if job.is_finished else HTTPStatus.ACCEPTED
+
+
+def parse_cursor(cursor: str | None) -> float | None:
+    if cursor is None:
+        return None
+    try:
+        return float(cursor)
+    except ValueError as error:
+        message = "cursor: give the next_cursor of the page before, unchanged."
+        raise InvalidRequest(message, field="cursor") from error
+
+
+def page_json(name: str, page: Page[T], render: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+    cursor = None if page.next_cursor is None else repr(page.next_cursor)
+    return {name: [render(entry) for entry in page.entries], "next_cursor": cursor}

@@ -1,0 +1,64 @@
+"""/api/sessions"""
+
+from http import HTTPStatus
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from app.routes.models import JobAnswer, PageQuery, SessionAnswer, SessionPage, SessionPath, WaitQuery
+from app.routes.rendering import (
+    Answer,
+    accepted_once,
+    after_waiting,
+    job_answer,
+    job_json,
+    page_json,
+    parse_cursor,
+    session_json,
+)
+from app.wiring import services
+from fleet.models.capture import CaptureRequest
+from fleet.models.job import JobState
+from fleet.models.session import Session, SessionRequest
+
+api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="sessions", description="Isolated browser contexts.")])
+
+
+@api.post("/api/sessions", summary="Create a session", responses={201: SessionAnswer, 202: SessionAnswer})
+def create_session(body: SessionRequest, query: WaitQuery) -> Answer:
+    accepted = accepted_once(lambda request_id: services().sessions.create(body, request_id))
+    job = after_waiting(accepted, query.wait)
+    if accepted.session is None or not job.is_finished:
+        return accepted.to_json() | {"job": job_json(job)}, HTTPStatus.ACCEPTED
+    if job.state is not JobState.SUCCEEDED:
+        return {"session": session_json(accepted.session), "job": job_json(job)}, HTTPStatus.OK
+    session = services().sessions.get(accepted.session.id)
+    return {"session": session_json(session), "job": job_json(job)}, HTTPStatus.CREATED
+
+
+@api.get("/api/sessions", summary="List sessions, newest first", responses={200: SessionPage})
+def list_sessions(query: PageQuery) -> Answer:
+    page = services().sessions.newest(limit=query.limit, cursor=parse_cursor(query.cursor))
+    return page_json("sessions", page, session_json), HTTPStatus.OK
+
+
+@api.get("/api/sessions/<session_id>", summary="One session", responses={200: Session})
+def get_session(path: SessionPath) -> Answer:
+    return session_json(services().sessions.get(path.session_id)), HTTPStatus.OK
+
+
+@api.delete("/api/sessions/<session_id>", summary="End a session", responses={200: JobAnswer, 202: JobAnswer})
+def delete_session(path: SessionPath, query: WaitQuery) -> Answer:
+    accepted = accepted_once(lambda request_id: services().sessions.delete(path.session_id, request_id))
+    return job_answer(after_waiting(accepted, query.wait))
+
+
+@api.post(
+    "/api/sessions/<session_id>/captures",
+    summary="Capture in a session",
+    responses={200: JobAnswer, 202: JobAnswer},
+)
+def capture_in_session(path: SessionPath, body: CaptureRequest, query: WaitQuery) -> Answer:
+    accepted = accepted_once(
+        lambda request_id: services().captures.capture_in_session(path.session_id, body, request_id)
+    )
+    return job_answer(after_waiting(accepted, query.wait))

@@ -1,0 +1,1 @@
+"""What the API can do, without HTTP: services know no Flask."""

@@ -1,0 +1,34 @@
+"""Readiness: each check belongs to what it checks; all are asked, none ends the others."""
+
+from collections.abc import Callable, Mapping
+
+from fleet.errors import FleetError, NoWorkers
+from fleet.store import Store
+
+Check = Callable[[], None]
+
+
+class HealthService:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._checks: Mapping[str, Check] = {"redis": self._redis, "workers": self._workers}
+
+    def failing(self) -> dict[str, str]:
+        """Name and reason of each check that fails; empty: ready."""
+        failing = {}
+        for name, check in self._checks.items():
+            try:
+                check()
+            except FleetError as error:
+                failing[name] = error.message
+        return failing
+
+    def names(self) -> list[str]:
+        return list(self._checks)
+
+    def _redis(self) -> None:
+        self._store.client.ping()
+
+    def _workers(self) -> None:
+        if not self._store.workers.alive():
+            raise NoWorkers("No worker is alive. Start one, or look at its log.")

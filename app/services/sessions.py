@@ -1,0 +1,109 @@
+"""Sessions: created and deleted by jobs, read from the store."""
+
+from dataclasses import dataclass
+
+from app.services.accepted import Accepted
+from app.task_queue import TaskQueue
+from fleet.clock import utc_now
+from fleet.errors import QueueFull, SessionEnded, SessionNotFound, StoreUnavailable
+from fleet.ids import is_id, new_id
+from fleet.models.job import Job, JobKind
+from fleet.models.session import EndReason, Session, SessionRequest
+from fleet.queues import SESSIONS_QUEUE
+from fleet.store import Store
+from fleet.store.index import Page
+
+
+@dataclass(frozen=True)
+class SessionDefaults:
+    """Seconds."""
+
+    ttl: int
+    max_lifetime: int
+
+
+class SessionService:
+    def __init__(self, store: Store, queue: TaskQueue, defaults: SessionDefaults) -> None:
+        self._store = store
+        self._queue = queue
+        self._defaults = defaults
+
+    def create(self, request: SessionRequest, request_id: str) -> Accepted:
+        """Raises QueueFull or StoreUnavailable; then nothing is left behind."""
+        session_id = new_id("ses")
+        job = Job(
+            id=new_id("job"),
+            kind=JobKind.SESSION_CREATE,
+            session_id=session_id,
+            queued_at=utc_now(),
+            request_id=request_id,
+        )
+        if not self._store.waiting.try_join(SESSIONS_QUEUE, job.id, job.queued_at):
+            raise QueueFull("As many sessions wait to be created as the fleet allows. Try again later.", retry_after=5)
+        try:
+            self._store.jobs.create(job, "{}")
+            self._keep(session_id, request, job.id)
+            self._queue.send_session_creation(session_id)
+        except StoreUnavailable:
+            self._store.waiting.try_leave(SESSIONS_QUEUE, job.id)
+            raise
+        position = self._store.waiting.position(SESSIONS_QUEUE, job.id)
+        return Accepted(job.evolve(position=position), self.get(session_id))
+
+    def _keep(self, session_id: str, request: SessionRequest, job_id: str) -> None:
+        self._store.sessions.create(
+            session_id,
+            ttl=request.ttl or self._defaults.ttl,
+            max_lifetime=request.max_lifetime or self._defaults.max_lifetime,
+            metadata=request.metadata,
+            options_json=request.model_dump_json(exclude_unset=True),
+            job_id=job_id,
+        )
+
+    def get(self, session_id: str) -> Session:
+        """Raises SessionNotFound or SessionEnded."""
+        session = self._store.sessions.get(session_id) if is_id(session_id, "ses") else None
+        if session is None:
+            raise self._gone(session_id)
+        return session
+
+    def newest(self, *, limit: int, cursor: float | None) -> Page[Session]:
+        return self._store.sessions.newest(limit=limit, cursor=cursor)
+
+    def delete(self, session_id: str, request_id: str) -> Accepted:
+        """Behind the jobs that were accepted before. Raises SessionNotFound, SessionEnded or StoreUnavailable."""
+        job = Job(
+            id=new_id("job"),
+            kind=JobKind.SESSION_DELETE,
+            session_id=session_id,
+            queued_at=utc_now(),
+            request_id=request_id,
+        )
+        return self.accept_job(job, "{}")
+
+    def accept_job(self, job: Job, request_json: str) -> Accepted:
+        """Appends the job to its session's list; accepting it renews the session in the same step."""
+        session_id = job.session_id or ""
+        self.get(session_id)
+        self._store.jobs.create(job, request_json)
+        found = self._store.sessions.add_job(session_id, job.id)
+        if found is None:
+            raise self._gone(session_id)
+        _, worker = found
+        if worker is not None:
+            self._queue.send_session_job(session_id, worker)
+        # Without a worker the session is still being created; the end of that job wakes the next.
+        return Accepted(job.evolve(position=self._store.session_jobs.position(session_id, job.id)))
+
+    def abandon(self, session_id: str) -> None:
+        """Its creation was cancelled before it began."""
+        self._store.sessions.end(session_id, EndReason.DELETED)
+
+    def _gone(self, session_id: str) -> SessionNotFound | SessionEnded:
+        ending = self._store.sessions.ending(session_id) if is_id(session_id, "ses") else None
+        if ending is None:
+            return SessionNotFound(f"There is no session '{session_id[:64]}'. Create one with POST /api/sessions.")
+        when = ending.ended_at.isoformat(timespec="seconds")
+        reason = ending.end_reason.value
+        message = f"The session ended at {when} ({reason}). Create a new one with POST /api/sessions."
+        return SessionEnded(message, end_reason=reason, ended_at=when)

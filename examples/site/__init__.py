@@ -1,0 +1,1 @@
+"""The bundled example site that demonstrations and tests capture."""

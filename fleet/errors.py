@@ -1,0 +1,289 @@
+"""Every failure the product can name: one closed list of codes, documented in docs/errors.md.
+
+FleetError
+├── RequestError            the request cannot be served as it is; sending it again will not help
+│   ├── InvalidRequest  InvalidJson  InvalidUrl  BodyTooLarge  UnsupportedMediaType  NotAcceptable
+│   ├── IdempotencyKeyReused  IdempotencyInProgress
+│   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
+├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
+│   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  WorkerFull
+├── PageError               the page, or the site it lies on, made the capture impossible
+│   ├── NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
+│   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
+│   └── WaitTimeout  SelectorNotFound  CaptureTimeout  CaptureFailed  OutputTooLarge
+└── FleetFault              the fleet itself failed the job; the job may be sent again
+    └── BrowserUnavailable  WorkerLost  JobCancelled  InternalError
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+
+class FleetError(Exception):
+    """Base of the tree. `message` is for the client: what failed and what to do."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class RequestError(FleetError):
+    """The request cannot be served as it is."""
+
+
+class InvalidRequest(RequestError):
+    """A field is unknown, of the wrong type, out of range, or contradicts another one."""
+
+    code = "invalid_request"
+
+
+class InvalidJson(RequestError):
+    """The body is not a JSON object."""
+
+    code = "invalid_json"
+
+
+class InvalidUrl(RequestError):
+    """The URL is not one that the fleet opens."""
+
+    code = "invalid_url"
+
+
+class BodyTooLarge(RequestError):
+    """The request body is larger than the API takes."""
+
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The request body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class NotAcceptable(RequestError):
+    """The capture has no output of the type that `Accept` asks for."""
+
+    code = "not_acceptable"
+
+
+class IdempotencyKeyReused(RequestError):
+    """The `Idempotency-Key` was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyInProgress(RequestError):
+    """The first request with this `Idempotency-Key` has not been accepted yet."""
+
+    code = "idempotency_in_progress"
+
+
+class RouteNotFound(RequestError):
+    """No such path."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, but not with this method."""
+
+    code = "method_not_allowed"
+
+
+class SessionNotFound(RequestError):
+    """No session has this id."""
+
+    code = "session_not_found"
+
+
+class SessionEnded(RequestError):
+    """The session existed and has ended; `details.end_reason` says why."""
+
+    code = "session_ended"
+
+
+class JobNotFound(RequestError):
+    """No job has this id, or its record has expired."""
+
+    code = "job_not_found"
+
+
+class ArtifactNotFound(RequestError):
+    """No artifact has this id, or it has expired."""
+
+    code = "artifact_not_found"
+
+
+class Unavailable(FleetError):
+    """The fleet cannot do it now."""
+
+    def __init__(self, message: str, *, retry_after: int = 2, **details: Any) -> None:
+        """`retry_after`: whole seconds after which a new try is sensible."""
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    code = "store_unavailable"
+
+
+class StorageUnavailable(Unavailable):
+    """The artifact storage does not take or give bytes."""
+
+    code = "storage_unavailable"
+
+
+class NoWorkers(Unavailable):
+    """No live worker can take the job."""
+
+    code = "no_workers"
+
+
+class QueueFull(Unavailable):
+    """As many jobs wait as `FLEET_QUEUE_LIMIT` allows."""
+
+    code = "queue_full"
+
+
+class WorkerFull(Unavailable):
+    """The worker holds as many sessions as `FLEET_SESSIONS_PER_WORKER` allows."""
+
+    code = "worker_full"
+
+
+class PageError(FleetError):
+    """The page, or the site it lies on, made the capture impossible."""
+
+
+class NameNotResolved(PageError):
+    """The host name has no address."""
+
+    code = "name_not_resolved"
+
+
+class ConnectionRefused(PageError):
+    """Nothing listens at the host and port."""
+
+    code = "connection_refused"
+
+
+class ConnectionFailed(PageError):
+    """The connection could not be made, or broke."""
+
+    code = "connection_failed"
+
+
+class TlsError(PageError):
+    """The server's certificate or TLS handshake is not acceptable."""
+
+    code = "tls_error"
+
+
+class TooManyRedirects(PageError):
+    """The page redirects in a circle."""
+
+    code = "too_many_redirects"
+
+
+class NavigationTimeout(PageError):
+    """`goto.wait_until` was not reached within `goto.timeout`."""
+
+    code = "navigation_timeout"
+
+
+class NavigationFailed(PageError):
+    """The page could not be opened for a reason without a code of its own."""
+
+    code = "navigation_failed"
+
+
+class DownloadStarted(PageError):
+    """The URL is a download or has no content, so there is no page to capture."""
+
+    code = "download_started"
+
+
+class PageCrashed(PageError):
+    """The page's renderer process died."""
+
+    code = "page_crashed"
+
+
+class WaitTimeout(PageError):
+    """A wait did not come true in time."""
+
+    code = "wait_timeout"
+
+
+class SelectorNotFound(PageError):
+    """The `selector` of an output matches nothing visible."""
+
+    code = "selector_not_found"
+
+
+class CaptureTimeout(PageError):
+    """The capture as a whole took longer than its `timeout`."""
+
+    code = "capture_timeout"
+
+
+class CaptureFailed(PageError):
+    """An output could not be taken from the page."""
+
+    code = "capture_failed"
+
+
+class OutputTooLarge(PageError):
+    """The outputs together are larger than a worker passes on."""
+
+    code = "output_too_large"
+
+
+class FleetFault(FleetError):
+    """The fleet itself failed the job."""
+
+
+class BrowserUnavailable(FleetFault):
+    """The worker's browser host or its Chrome does not answer."""
+
+    code = "browser_unavailable"
+
+
+class WorkerLost(FleetFault):
+    """The job was started as often as allowed, and each time its worker process died."""
+
+    code = "worker_lost"
+
+
+class JobCancelled(FleetFault):
+    """The job was cancelled by a client."""
+
+    code = "job_cancelled"
+
+
+class InternalError(FleetFault):
+    """A defect; the log has the cause under the same request id."""
+
+    code = "internal_error"
+
+
+def error_classes() -> Iterator[type[FleetError]]:
+    """Every class of the tree that has a code of its own."""
+    pending: list[type[FleetError]] = [FleetError]
+    while pending:
+        cls = pending.pop()
+        pending.extend(cls.__subclasses__())
+        if "code" in cls.__dict__:
+            yield cls
+
+
+def error_from(code: str, message: str, details: dict[str, Any]) -> FleetError:
+    """The error that was sent as `code` and `message`, from another process or a job record."""
+    by_code = {cls.code: cls for cls in error_classes()}
+    return by_code.get(code, InternalError)(message, **details)

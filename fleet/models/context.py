@@ -1,0 +1,91 @@
+"""Options of a browser context, under Playwright's names (`browser.new_context`)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic.alias_generators import to_camel
+
+from fleet.models.base import Input
+
+_HEADERS_MAX = 64
+
+
+class Viewport(Input):
+    width: Annotated[int, Field(ge=1, le=8192)]
+    height: Annotated[int, Field(ge=1, le=8192)]
+
+
+class Geolocation(Input):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    accuracy: Annotated[float, Field(ge=0)] = 0
+
+
+class HttpCredentials(Input):
+    username: str
+    password: str
+    origin: str | None = None
+
+
+class Proxy(Input):
+    server: str
+    bypass: str | None = None
+    username: str | None = None
+    password: str | None = None
+
+
+class Cookie(Input):
+    name: str
+    value: str
+    domain: str | None = None
+    path: str | None = None
+    url: str | None = None
+    expires: float = -1
+    http_only: bool = False
+    secure: bool = False
+    same_site: Literal["Strict", "Lax", "None"] = "Lax"
+    partition_key: str | None = None
+
+
+class StorageState(Input):
+    """What Playwright's `context.storage_state()` returned, here or elsewhere."""
+
+    cookies: list[Cookie] = []
+    origins: list[dict[str, Any]] = []
+
+
+class ContextOptions(Input):
+    viewport: Viewport | None = None
+    screen: Viewport | None = None
+    user_agent: Annotated[str, Field(max_length=1024)] | None = None
+    locale: Annotated[str, Field(max_length=64)] | None = None
+    timezone_id: Annotated[str, Field(max_length=64)] | None = None
+    color_scheme: Literal["light", "dark", "no-preference"] | None = None
+    reduced_motion: Literal["reduce", "no-preference"] | None = None
+    forced_colors: Literal["active", "none"] | None = None
+    contrast: Literal["more", "no-preference"] | None = None
+    device_scale_factor: Annotated[float, Field(gt=0, le=4)] | None = None
+    is_mobile: bool | None = None
+    has_touch: bool | None = None
+    extra_http_headers: Annotated[dict[str, str], Field(max_length=_HEADERS_MAX)] | None = None
+    http_credentials: HttpCredentials | None = None
+    geolocation: Geolocation | None = None
+    permissions: Annotated[list[str], Field(max_length=32)] | None = None
+    java_script_enabled: bool | None = None
+    ignore_https_errors: bool | None = None
+    bypass_csp: bool | None = None
+    offline: bool | None = None
+    service_workers: Literal["allow", "block"] | None = None
+    storage_state: StorageState | None = None
+    proxy: Proxy | None = None
+
+    def to_playwright(self) -> dict[str, Any]:
+        """Keyword arguments of `browser.new_context`: only what was asked for."""
+        options = self.model_dump(exclude_none=True, include=set(ContextOptions.model_fields))
+        if "storage_state" in options:
+            # The one place where Playwright itself speaks camelCase, also in Python.
+            cookies = options["storage_state"]["cookies"]
+            options["storage_state"]["cookies"] = [
+                {to_camel(name): value for name, value in cookie.items()} for cookie in cookies
+            ]
+        return options

@@ -1,0 +1,70 @@
+"""A unit of queued work, and which state may follow which."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from fleet.models.base import Record
+from fleet.models.manifest import Manifest
+
+
+class JobKind(StrEnum):
+    SESSION_CREATE = "session.create"
+    SESSION_DELETE = "session.delete"
+    CAPTURE = "capture"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return not JOB_MOVES[self]
+
+
+JOB_MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
+    # running → running: the worker process died and another one starts the job again.
+    JobState.RUNNING: frozenset({JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+class JobError(Record):
+    """Why a job failed; `code` is one of docs/errors.md."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class Job(Record):
+    """`position` (1 is next) is only known while the job is queued; `result` only after success."""
+
+    id: str
+    kind: JobKind
+    state: JobState = JobState.QUEUED
+    session_id: str | None = None
+    batch_id: str | None = None
+    worker: str | None = None
+    attempts: int = 0
+    queued_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    position: int | None = None
+    error: JobError | None = None
+    result: Manifest | None = None
+    request_id: str | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state.is_final
+
+    def evolve(self, **changes: Any) -> Self:
+        return self.model_copy(update=changes)

@@ -1,0 +1,70 @@
+"""One isolated browser context with a time to live, and which state may follow which."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from fleet.models.base import HttpUrl, Record
+from fleet.models.context import ContextOptions
+
+TTL_MAX = 86_400
+
+
+class SessionState(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    RESTORING = "restoring"
+    DRAINING = "draining"
+
+
+SESSION_MOVES: dict[SessionState, frozenset[SessionState]] = {
+    SessionState.PENDING: frozenset({SessionState.RUNNING}),
+    SessionState.RUNNING: frozenset({SessionState.RESTORING, SessionState.DRAINING}),
+    SessionState.RESTORING: frozenset({SessionState.RUNNING}),
+    SessionState.DRAINING: frozenset({SessionState.RESTORING}),
+}
+
+
+class EndReason(StrEnum):
+    """Why a session ended. IDLE and MAX_LIFETIME are nobody's act: the store's TTL ran out."""
+
+    DELETED = "deleted"
+    IDLE = "idle"
+    MAX_LIFETIME = "max_lifetime"
+    CRASHED = "crashed"
+    CREATE_FAILED = "create_failed"
+
+
+class SessionRequest(ContextOptions):
+    """Body of a session's creation. Durations in seconds."""
+
+    ttl: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
+    max_lifetime: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
+    url: HttpUrl | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=32)] = {}
+
+
+class Session(Record):
+    """`ttl`: seconds left until the idle end, as of the moment of the answer."""
+
+    id: str
+    state: SessionState = SessionState.PENDING
+    worker: str | None = None
+    generation: int = 1
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    ttl: int
+    url: str | None = None
+    title: str | None = None
+    metadata: dict[str, Any] = {}
+
+
+class SessionEnd(Record):
+    """What is remembered of a session for an hour after its end."""
+
+    session_id: str
+    end_reason: EndReason
+    ended_at: datetime

@@ -1,0 +1,15 @@
+"""Names of the Celery queues and tasks: the API sends by name, the workers register under them."""
+
+from typing import Final, Literal
+
+# Pulled by every worker that has room for one more session.
+SESSIONS_QUEUE: Final = "sessions"
+# Pulled by every worker: captures without a session.
+CAPTURES_QUEUE: Final = "captures"
+
+SharedQueue = Literal["sessions", "captures"]
+
+# Its one argument is a job id.
+RUN_CAPTURE = "fleet.run_capture"
+# Its one argument is a session id; it runs the head of that session's list of jobs.
+RUN_SESSION_JOB = "fleet.run_session_job"

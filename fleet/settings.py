@@ -1,0 +1,76 @@
+"""Every setting of the fleet: read once from the environment, checked at start.
+
+Names, defaults and meanings are in docs/configuration.md; a test holds the two together.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# Debian's launcher /usr/bin/chromium-headless-shell is a shell script that does not exec, so its
+# process group would outlive a kill: the binary itself is started.
+_CHROME_PATHS = (
+    "/usr/lib/chromium/chromium-headless-shell",
+    "/usr/lib/chromium-browser/chromium-headless-shell",
+)
+
+Seconds = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """`FLEET_` + the upper-case field name is the environment variable."""
+
+    model_config = SettingsConfigDict(env_prefix="FLEET_", frozen=True, extra="ignore")
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    bind: str = "127.0.0.1:8080"
+    api_threads: Annotated[int, Field(ge=8, le=2048)] = 320
+    body_limit_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
+    artifacts_url: str = "file:./data/artifacts"
+    artifact_ttl: Seconds = 7 * 86_400
+    job_ttl: Seconds = 86_400
+    chrome_path: Path | None = None
+    sessions_per_worker: Annotated[int, Field(gt=0)] = 10
+    session_ttl: Seconds = 30 * 60
+    session_max_lifetime: Seconds = 86_400
+    heap_limit_mb: Annotated[int, Field(ge=16)] = 100
+    sweep_seconds: Seconds = 60
+    shutdown_grace: Seconds = 30
+    queue_limit: Annotated[int, Field(gt=0)] = 10_000
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _known_storage(cls, url: str) -> str:
+        if not url.startswith("file:"):
+            message = "only file: URLs are supported, for example file:./data/artifacts"
+            raise ValueError(message)
+        return url
+
+    def chrome_executable(self) -> Path:
+        """The Chrome to start. Raises FileNotFoundError that names the setting."""
+        candidates = [self.chrome_path] if self.chrome_path else [Path(p) for p in _CHROME_PATHS]
+        for path in candidates:
+            if path.is_file():
+                return path
+        looked = ", ".join(str(path) for path in candidates)
+        message = f"No Chrome at {looked}. Install chromium-headless-shell or set FLEET_CHROME_PATH."
+        raise FileNotFoundError(message)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Stops the process with one line for each bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"FLEET_{'_'.join(str(part) for part in problem['loc']).upper()}: "
+            f"{problem['msg']} (is: {problem['input']!r})"
+            for problem in error.errors()
+        ]
+        raise SystemExit("Bad settings, see docs/configuration.md:\n" + "\n".join(lines)) from None

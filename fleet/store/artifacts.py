@@ -1,0 +1,20 @@
+"""Artifact records: what `GET /api/artifacts/{id}` needs to find and describe the bytes."""
+
+from typing import cast
+
+from fleet import keys
+from fleet.models.artifact import StoredArtifact
+from fleet.store.connection import RedisClient
+
+
+class ArtifactRecordStore:
+    def __init__(self, client: RedisClient, *, ttl_seconds: int) -> None:
+        self._client = client
+        self._ttl_seconds = ttl_seconds
+
+    def put(self, stored: StoredArtifact) -> None:
+        self._client.set(keys.artifact(stored.artifact.id), stored.model_dump_json(), ex=self._ttl_seconds)
+
+    def get(self, artifact_id: str) -> StoredArtifact | None:
+        record = cast("str | None", self._client.get(keys.artifact(artifact_id)))
+        return StoredArtifact.model_validate_json(record) if record else None

@@ -1,0 +1,70 @@
+"""Job records: created once, moved only from the state that the caller saw."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from fleet import keys
+from fleet.models.job import JOB_MOVES, Job, JobState
+from fleet.store.connection import RedisClient, script
+from fleet.store.index import Page, read_page
+
+# Newest job ids that the index can list.
+_INDEX_LENGTH = 10_000
+
+
+class JobStore:
+    def __init__(self, client: RedisClient, *, ttl_seconds: int) -> None:
+        self._client = client
+        self._ttl = timedelta(seconds=ttl_seconds)
+        self._move = script(client, "move_job")
+
+    def create(self, job: Job, request_json: str) -> None:
+        """Keeps the record and, apart from it, what was asked: that may hold secrets and is never shown."""
+        with self._client.pipeline() as batch:
+            batch.hset(keys.job(job.id), mapping={"state": job.state.value, "record": job.model_dump_json()})
+            batch.expire(keys.job(job.id), self._ttl)
+            batch.set(keys.job_request(job.id), request_json, ex=self._ttl)
+            batch.execute()
+        with self._client.pipeline(transaction=False) as batch:
+            batch.zadd(keys.JOB_INDEX, {job.id: job.queued_at.timestamp()})
+            batch.zremrangebyrank(keys.JOB_INDEX, 0, -_INDEX_LENGTH - 1)
+            batch.expire(keys.JOB_INDEX, keys.INDEX_SECONDS)
+            batch.execute()
+
+    def get(self, job_id: str) -> Job | None:
+        record = cast("str | None", self._client.hget(keys.job(job_id), "record"))
+        return Job.model_validate_json(record) if record else None
+
+    def request(self, job_id: str) -> str | None:
+        return cast("str | None", self._client.get(keys.job_request(job_id)))
+
+    def move(self, job: Job, to: JobState, **changes: Any) -> Job | None:
+        """The job as it now stands, or None if another one moved it first or it has expired."""
+        if to not in JOB_MOVES[job.state]:
+            return None
+        moved = job.evolve(state=to, **changes)
+        args = [job.state.value, to.value, moved.model_dump_json()]
+        if not self._move(keys=[keys.job(job.id)], args=args):
+            return None
+        if moved.is_finished:
+            self._announce_end(job.id)
+        return moved
+
+    def _announce_end(self, job_id: str) -> None:
+        with self._client.pipeline(transaction=False) as batch:
+            batch.delete(keys.job_request(job_id))
+            batch.publish(keys.JOB_ENDED_CHANNEL, job_id)
+            batch.execute()
+
+    def ask_to_cancel(self, job_id: str) -> None:
+        """Tells the browser host that runs the job, if one does."""
+        self._client.publish(keys.JOB_CANCEL_CHANNEL, job_id)
+
+    def newest(self, *, limit: int, cursor: float | None) -> Page[Job]:
+        return read_page(self._client, keys.JOB_INDEX, self._get_many, limit=limit, cursor=cursor)
+
+    def _get_many(self, job_ids: list[str]) -> list[Job | None]:
+        with self._client.pipeline(transaction=False) as batch:
+            for job_id in job_ids:
+                batch.hget(keys.job(job_id), "record")
+            return [Job.model_validate_json(record) if record else None for record in batch.execute()]

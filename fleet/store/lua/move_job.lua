@@ -1,0 +1,6 @@
+-- KEYS: job
+-- ARGV: state that the caller saw, new state, new record JSON
+-- Returns 1 if moved, 0 if another one moved it first or it has expired. The TTL stays.
+if redis.call('HGET', KEYS[1], 'state') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'record', ARGV[3])
+return 1

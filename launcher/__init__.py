@@ -1,0 +1,1 @@
+"""Starts a whole fleet on one machine, for `make up` and `make demo`, and ends all of it again."""

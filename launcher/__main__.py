@@ -1,0 +1,50 @@
+"""`python -m launcher up` and `python -m launcher demo`; the Makefile sets up what they need."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from launcher.demo import run_demo
+from launcher.fleet import Fleet, FleetDidNotStart, FleetOptions, caller_settings
+
+_FLOWER_BIND = "127.0.0.1:5555"
+
+
+def run_up() -> int:
+    environment = {"FLEET_LOG_FORMAT": "console", **caller_settings()}
+    options = FleetOptions(
+        data=Path("data").absolute(),
+        bind=environment.get("FLEET_BIND", "127.0.0.1:8080"),
+        workers=int(os.environ.get("WORKERS", "1")),
+        concurrency=int(os.environ.get("CONCURRENCY", "4")),
+        flower=_FLOWER_BIND,
+        logs=None,
+        environment=environment,
+    )
+    with Fleet(options) as fleet:
+        print(
+            f"\nCapture Fleet is up.\n  API     {fleet.url}  (docs: {fleet.url}/docs)\n"
+            f"  Flower  http://{_FLOWER_BIND}\nCtrl-C ends all of it.\n",
+            flush=True,
+        )
+        ended = fleet.wait()
+    print(f"{ended} ended by itself, so the fleet was stopped.", file=sys.stderr)
+    return 1
+
+
+def main() -> int:
+    # SIGTERM is a Ctrl-C that nobody typed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return {"up": run_up, "demo": run_demo}[sys.argv[1]]()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+    except FleetDidNotStart as error:
+        print(f"The fleet did not start: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

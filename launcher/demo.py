@@ -1,0 +1,65 @@
+"""`make demo`: one capture through the HTTP API of a fleet that lives just for it."""
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from examples.site.server import ExampleSite
+from launcher.fleet import Fleet, FleetOptions, caller_settings, free_port
+
+_OUTPUTS = [{"kind": "screenshot", "full_page": True}, {"kind": "pdf", "format": "A4"}]
+_FILES = {"screenshot": "page.png", "pdf": "page.pdf"}
+_WAIT_SECONDS = 90
+
+
+def run_demo() -> int:
+    folder = Path("data/demo").absolute()
+    options = FleetOptions(
+        data=folder,
+        bind=os.environ.get("FLEET_BIND", f"127.0.0.1:{free_port()}"),
+        workers=1,
+        concurrency=2,
+        flower=None,
+        logs=folder / "logs",
+        environment=caller_settings(),
+    )
+    print(f"Starting a fleet (logs in {options.logs}) …", flush=True)
+    # The site last: it runs in a thread, and the fleet's programs are forked from this process.
+    with Fleet(options) as fleet, ExampleSite() as site:
+        url = os.environ.get("URL") or f"{site.url}/"
+        print(f"Capturing {url} through {fleet.url}/api/captures …", flush=True)
+        job = _capture(fleet.url, url)
+        files = _download(fleet.url, job, folder)
+    return _report(job, files)
+
+
+def _capture(api: str, url: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{api}/api/captures?wait={_WAIT_SECONDS}",
+        data=json.dumps({"url": url, "outputs": _OUTPUTS}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=_WAIT_SECONDS + 10) as answer:
+        job: dict[str, Any] = json.load(answer)["job"]
+        return job
+
+
+def _download(api: str, job: dict[str, Any], folder: Path) -> list[Path]:
+    files = []
+    for artifact in (job["result"] or {"artifacts": []})["artifacts"]:
+        file = folder / _FILES[artifact["kind"]]
+        with urllib.request.urlopen(api + artifact["url"], timeout=30) as answer:
+            file.write_bytes(answer.read())
+        files.append(file)
+    return files
+
+
+def _report(job: dict[str, Any], files: list[Path]) -> int:
+    if job["state"] != "succeeded":
+        print(f"The capture {job['state']}: {json.dumps(job['error'], indent=2)}")
+        return 1
+    print(json.dumps(job["result"], indent=2, ensure_ascii=False))
+    print("\nThe files:", *(f"  {file}" for file in files), sep="\n")
+    return 0

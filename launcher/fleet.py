@@ -1,0 +1,183 @@
+"""The programs of a fleet on this machine: what each is started with, in which order they come and go."""
+
+import os
+import shutil
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from launcher.program import Program
+
+_READY_SECONDS = 60
+# Longer than a worker's own shutdown grace, so that force is the exception.
+_STOP_SECONDS = 35
+
+
+class FleetDidNotStart(Exception):
+    """A program ended, or the API was not ready in time; the message says which."""
+
+
+@dataclass(frozen=True)
+class FleetOptions:
+    data: Path
+    bind: str
+    workers: int
+    concurrency: int
+    flower: str | None
+    logs: Path | None
+    environment: dict[str, str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Fleet:
+    """Runs from `__enter__` to `__exit__`; the API is ready in between."""
+
+    def __init__(self, options: FleetOptions) -> None:
+        self._options = options
+        self._programs: list[Program] = []
+        self._environment = {
+            "FLEET_BIND": options.bind,
+            "FLEET_ARTIFACTS_URL": f"file:{options.data / 'artifacts'}",
+            **options.environment,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._options.bind}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+            self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def wait(self) -> str:
+        """Blocks until a program ends by itself; its name."""
+        while True:
+            for program in self._programs:
+                if program.exit_code is not None:
+                    return program.name
+            time.sleep(0.2)
+
+    def _start(self) -> None:
+        self._options.data.mkdir(parents=True, exist_ok=True)
+        if self._options.logs:
+            self._options.logs.mkdir(parents=True, exist_ok=True)
+        if "FLEET_REDIS_URL" not in self._environment:
+            self._start_redis()
+        for number in range(1, self._options.workers + 1):
+            self._start_worker(number)
+        self._start_program(
+            "api", [_venv("gunicorn"), "--config", "python:app.gunicorn_config", "app.wsgi:application"]
+        )
+        if self._options.flower:
+            self._start_flower(self._options.flower)
+
+    def _start_redis(self) -> None:
+        server = shutil.which("redis-server") or shutil.which("valkey-server")
+        if server is None:
+            raise FleetDidNotStart("Neither redis-server nor valkey-server is on the PATH; set FLEET_REDIS_URL.")
+        folder = self._options.data / "redis"
+        folder.mkdir(exist_ok=True)
+        port = free_port()
+        self._environment["FLEET_REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(port),
+            "dir": str(folder),
+            "appendonly": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        self._start_program("redis", [server, *arguments])
+
+    def _start_worker(self, number: int) -> None:
+        self._start_program(
+            f"worker-{number}",
+            [
+                *(_venv("celery"), "-A", "workers.celery_app", "worker"),
+                *("--hostname", f"worker-{number}@%h"),
+                *("--concurrency", str(self._options.concurrency)),
+                # KiB; a child takes 60 to 70 MB, and more only if something in it leaks.
+                *("--max-memory-per-child", "300000"),
+                *("--loglevel", "WARNING"),
+            ],
+        )
+
+    def _start_flower(self, bind: str) -> None:
+        host, port = bind.rsplit(":", 1)
+        command = [_venv("celery"), "-A", "workers.celery_app", "flower", f"--address={host}", f"--port={port}"]
+        self._start_program("flower", [*command, "--logging=warning"])
+
+    def _start_program(self, name: str, command: list[str]) -> None:
+        log = self._options.logs / f"{name}.log" if self._options.logs else None
+        self._programs.append(Program(name, command, self._environment, log=log))
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self._is_ready():
+            ended = [program for program in self._programs if program.exit_code is not None]
+            if ended:
+                raise FleetDidNotStart(f"{ended[0].name} ended with exit code {ended[0].exit_code}.")
+            if time.monotonic() > deadline:
+                raise FleetDidNotStart(f"The API was not ready within {_READY_SECONDS} s.")
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _stop(self) -> None:
+        """No new work first, then the workers with what they hold, then the Redis that remembers it."""
+        for stage in ("api", "worker", "flower", "redis"):
+            programs = [program for program in self._programs if program.name.startswith(stage)]
+            _stop_together(programs)
+        self._programs.clear()
+
+
+def _stop_together(programs: list[Program]) -> None:
+    for program in programs:
+        program.ask_to_stop()
+    deadline = time.monotonic() + _STOP_SECONDS
+    try:
+        for program in programs:
+            program.wait(max(0.0, deadline - time.monotonic()))
+    finally:
+        # Too late, or a second Ctrl-C: now.
+        for program in programs:
+            program.kill()
+
+
+def _venv(script: str) -> str:
+    """The script that was installed beside the Python that runs this."""
+    return str(Path(sys.executable).with_name(script))
+
+
+def caller_settings() -> dict[str, str]:
+    """The caller's own FLEET_ variables, which win over the launcher's."""
+    return {name: value for name, value in os.environ.items() if name.startswith("FLEET_")}

@@ -1,0 +1,1 @@
+"""The worker node: Celery with its pool, and the browser host that it starts."""

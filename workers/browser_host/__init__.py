@@ -1,0 +1,1 @@
+"""The one process of a worker that owns Chrome. Knows nothing of Celery."""

@@ -1,0 +1,57 @@
+"""Entry point of the browser host: `python -m workers.browser_host`.
+
+Started and stopped by the Celery worker's parent (workers/node.py).
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from fleet.artifacts.storage import open_storage
+from fleet.logs import configure_logs
+from fleet.parent_death import die_with
+from fleet.settings import Settings, settings
+from fleet.store import open_store
+from workers.browser_host.chrome import ChromeOptions
+from workers.browser_host.host import BrowserHost, HostOptions
+
+_STORE_RETRIES = 6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--worker", required=True)
+    parser.add_argument("--socket", required=True, type=Path)
+    parser.add_argument("--parent", required=True, type=int, help="process id; the host ends with it")
+    given = parser.parse_args()
+    die_with(given.parent)
+    config = settings()
+    configure_logs(config.log_level, config.log_format, worker=given.worker, part="browser_host")
+    asyncio.run(_serve(given.worker, given.socket, config))
+
+
+async def _serve(worker: str, socket_path: Path, config: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    options = HostOptions(
+        worker_name=worker,
+        socket_path=socket_path,
+        session_limit=config.sessions_per_worker,
+        sweep_seconds=config.sweep_seconds,
+    )
+    chrome_options = ChromeOptions(
+        executable=config.chrome_executable(),
+        heap_limit_mb=config.heap_limit_mb,
+        # Chrome refuses to run its sandbox as root.
+        sandbox=os.geteuid() != 0,
+    )
+    store = open_store(config, retries=_STORE_RETRIES)
+    host = BrowserHost(options, chrome_options, store=store, storage=open_storage(config.artifacts_url))
+    await host.run(until=stop)
+
+
+if __name__ == "__main__":
+    main()

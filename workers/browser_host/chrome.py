@@ -1,0 +1,123 @@
+"""One Chrome, driven by Playwright: started when first needed, started anew when it has died."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+
+from fleet.errors import BrowserUnavailable
+from fleet.models.context import ContextOptions
+from workers.browser_host.translation import context_errors
+
+_log = structlog.get_logger(__name__)
+
+_LAUNCH_SECONDS = 30
+_CLOSE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class ChromeOptions:
+    executable: Path
+    heap_limit_mb: int
+    sandbox: bool
+
+
+def arguments(options: ChromeOptions) -> list[str]:
+    """Beside Playwright's own: quiet on the network, bounded in heap, no way around a proxy."""
+    return [
+        f"--js-flags=--max-old-space-size={options.heap_limit_mb}",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        # /dev/shm is 64 MB in a container unless someone enlarges it.
+        "--disable-dev-shm-usage",
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "--disable-quic",
+    ]
+
+
+class Chrome:
+    def __init__(self, options: ChromeOptions, *, on_died: Callable[[], None]) -> None:
+        """`on_died` is called when Chrome ends without having been asked to: its contexts are lost."""
+        self._options = options
+        self._on_died = on_died
+        self._starting = asyncio.Lock()
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._browser is not None and self._browser.is_connected()
+
+    @property
+    def version(self) -> str:
+        return self._browser.version if self._browser else ""
+
+    async def ensure_started(self) -> Browser:
+        """The running browser. Raises BrowserUnavailable; the next call tries again from the start."""
+        async with self._starting:
+            if self._browser is not None and self._browser.is_connected():
+                return self._browser
+            await self._stop()
+            try:
+                async with asyncio.timeout(_LAUNCH_SECONDS):
+                    self._browser = await self._launch()
+            except Exception as error:
+                _log.exception("chrome did not start", executable=str(self._options.executable))
+                await self._stop()
+                message = "Chrome does not start on this worker; its log has the cause. Send the job again."
+                raise BrowserUnavailable(message) from error
+            self._browser.on("disconnected", self._on_disconnected)
+            _log.info("chrome started", version=self._browser.version)
+            return self._browser
+
+    async def _launch(self) -> Browser:
+        self._playwright = await async_playwright().start()
+        return await self._playwright.chromium.launch(
+            executable_path=self._options.executable,
+            args=arguments(self._options),
+            chromium_sandbox=self._options.sandbox,
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+        )
+
+    def _on_disconnected(self, browser: Browser) -> None:
+        if browser is self._browser:
+            _log.error("chrome died")
+            self._on_died()
+
+    async def new_context(self, options: ContextOptions) -> BrowserContext:
+        browser = await self.ensure_started()
+        with context_errors():
+            return await browser.new_context(accept_downloads=False, **options.to_playwright())
+
+    async def stop(self) -> None:
+        async with self._starting:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        """Closes from any half-started state. Playwright's driver kills what does not close by itself."""
+        browser, self._browser = self._browser, None
+        playwright, self._playwright = self._playwright, None
+        if browser is not None:
+            await _bounded(browser.close(), "browser")
+        if playwright is not None:
+            await _bounded(playwright.stop(), "playwright")
+
+
+async def close_context(context: BrowserContext) -> None:
+    await _bounded(context.close(), "context")
+
+
+async def _bounded(closing: Awaitable[None], what: str) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await closing
+    except Exception as error:  # noqa: BLE001
+        # What is being closed is gone or hangs; either way nobody will use it again.
+        _log.warning("close failed", what=what, error=str(error).splitlines()[:1])

@@ -1,0 +1,42 @@
+"""Bringing a page to where it can be captured: opening it, then the waits."""
+
+from playwright.async_api import Page, Request, Response
+
+from fleet.models.capture import CaptureRequest, Goto
+from fleet.models.manifest import Redirect
+from workers.browser_host.translation import navigation_errors, wait_errors
+
+
+async def open_page(page: Page, request: CaptureRequest) -> Response | None:
+    """The main document's response; None for html, or for the page as it stands."""
+    if request.url is not None:
+        return await goto(page, request.url, request.goto)
+    if request.html is not None:
+        with navigation_errors(request.goto.timeout, request.goto.wait_until):
+            await page.set_content(request.html, wait_until=request.goto.wait_until, timeout=request.goto.timeout)
+    return None
+
+
+async def goto(page: Page, url: str, options: Goto) -> Response | None:
+    with navigation_errors(options.timeout, options.wait_until):
+        return await page.goto(url, wait_until=options.wait_until, timeout=options.timeout, referer=options.referer)
+
+
+async def settle(page: Page, request: CaptureRequest) -> None:
+    if (wanted := request.wait_for_selector) is not None:
+        what = f"wait_for_selector '{wanted.selector}' ({wanted.state})"
+        with wait_errors(what, wanted.timeout):
+            await page.locator(wanted.selector).first.wait_for(state=wanted.state, timeout=wanted.timeout)
+    if request.wait_for_timeout:
+        await page.wait_for_timeout(request.wait_for_timeout)
+
+
+async def redirects(response: Response | None) -> list[Redirect]:
+    """The hops before the final URL, first hop first. Chrome itself follows at most 20."""
+    hops: list[Redirect] = []
+    request: Request | None = response.request.redirected_from if response else None
+    while request is not None:
+        hop = await request.response()
+        hops.append(Redirect(url=request.url, status=hop.status if hop else None))
+        request = request.redirected_from
+    return hops[::-1]

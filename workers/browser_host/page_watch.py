@@ -1,0 +1,80 @@
+"""What a page reports while it is captured: errors, failed requests, its own death. Every list has a cap."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Self, TypeVar
+
+from playwright.async_api import ConsoleMessage, Page, Request
+from playwright.async_api import Error as PlaywrightError
+
+from fleet.errors import PageCrashed
+from fleet.models.manifest import ConsoleError, FailedRequest
+
+_ENTRIES_MAX = 100
+_TEXT_MAX = 2000
+
+T = TypeVar("T")
+
+
+class PageWatch:
+    """Listens from `__enter__` to `__exit__`."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._crashed = asyncio.Event()
+        self._listeners = {
+            "console": self._on_console,
+            "pageerror": self._on_page_error,
+            "requestfailed": self._on_request_failed,
+            "crash": self._on_crash,
+        }
+        self.console_errors: list[ConsoleError] = []
+        self.failed_requests: list[FailedRequest] = []
+
+    def __enter__(self) -> Self:
+        for event, listener in self._listeners.items():
+            self._page.on(event, listener)  # type: ignore[call-overload]  # overloads need a literal
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for event, listener in self._listeners.items():
+            self._page.remove_listener(event, listener)
+
+    async def unless_crashed(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result. Raises PageCrashed at once when the page dies: not every call notices."""
+        task = asyncio.ensure_future(work)
+        crash = asyncio.ensure_future(self._crashed.wait())
+        try:
+            await asyncio.wait({task, crash}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise PageCrashed("The page crashed its renderer process.")
+            return task.result()
+        finally:
+            task.cancel()
+            crash.cancel()
+            await asyncio.gather(task, crash, return_exceptions=True)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and len(self.console_errors) < _ENTRIES_MAX:
+            where = message.location
+            self.console_errors.append(
+                ConsoleError(text=message.text[:_TEXT_MAX], url=where["url"] or None, line=where["lineNumber"])
+            )
+
+    def _on_page_error(self, error: PlaywrightError) -> None:
+        if len(self.console_errors) < _ENTRIES_MAX:
+            self.console_errors.append(ConsoleError(text=str(error)[:_TEXT_MAX]))
+
+    def _on_request_failed(self, request: Request) -> None:
+        if len(self.failed_requests) < _ENTRIES_MAX:
+            self.failed_requests.append(
+                FailedRequest(
+                    url=request.url[:_TEXT_MAX],
+                    method=request.method,
+                    resource_type=request.resource_type,
+                    failure=request.failure or "unknown",
+                )
+            )
+
+    def _on_crash(self, _page: Page) -> None:
+        self._crashed.set()

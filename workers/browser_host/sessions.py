@@ -1,0 +1,104 @@
+"""The contexts that this host holds, one for each session, each with the one page that captures use."""
+
+import asyncio
+from dataclasses import dataclass
+
+from playwright.async_api import BrowserContext, Page
+
+from fleet.errors import SessionEnded, WorkerFull
+from fleet.models.capture import Goto
+from fleet.models.session import SessionRequest
+from workers.browser_host.chrome import Chrome, close_context
+from workers.browser_host.navigation import goto
+from workers.browser_host.translation import context_errors
+
+
+@dataclass
+class HeldSession:
+    """`page` is None after a capture that left it in an unknown state; the next one gets a new page."""
+
+    context: BrowserContext
+    page: Page | None = None
+
+    async def ensure_page(self) -> Page:
+        if self.page is None or self.page.is_closed():
+            with context_errors():
+                self.page = await self.context.new_page()
+        return self.page
+
+    async def discard_page(self) -> None:
+        page, self.page = self.page, None
+        if page is not None:
+            await _close_page(page)
+
+
+async def _close_page(page: Page) -> None:
+    # A page in an endless loop takes Playwright half a second to close; one that hangs is left to its context.
+    try:
+        async with asyncio.timeout(5):
+            await page.close(run_before_unload=False)
+    except Exception:  # noqa: BLE001, S110  # closing is best effort, the context's end takes the page along
+        pass
+
+
+class Sessions:
+    def __init__(self, chrome: Chrome, *, limit: int) -> None:
+        self._chrome = chrome
+        self._limit = limit
+        self._held: dict[str, HeldSession] = {}
+        self._opening: set[str] = set()
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self._held)
+
+    @property
+    def count(self) -> int:
+        """Sessions held or being opened: both take room."""
+        return len(self._held) + len(self._opening)
+
+    async def open(self, session_id: str, request: SessionRequest) -> Page:
+        """A fresh context with one page. Opening an open session again gives it a new context.
+
+        Raises WorkerFull, InvalidRequest, BrowserUnavailable, or the PageError of its `url`.
+        """
+        await self.close(session_id)
+        if self.count >= self._limit:
+            raise WorkerFull(f"This worker holds {self._limit} sessions, its limit. Try again later.")
+        self._opening.add(session_id)
+        try:
+            held = HeldSession(await self._chrome.new_context(request))
+            self._held[session_id] = held
+        finally:
+            self._opening.discard(session_id)
+        try:
+            page = await held.ensure_page()
+            if request.url is not None:
+                await goto(page, request.url, Goto())
+        except BaseException:
+            await self.close(session_id)
+            raise
+        return page
+
+    def get(self, session_id: str) -> HeldSession:
+        held = self._held.get(session_id)
+        if held is None:
+            raise SessionEnded("The session's browser context is gone.", end_reason="crashed")
+        return held
+
+    async def close(self, session_id: str) -> bool:
+        """False if it was not held."""
+        held = self._held.pop(session_id, None)
+        if held is None:
+            return False
+        await close_context(held.context)
+        return True
+
+    async def close_all(self) -> None:
+        await asyncio.gather(*(self.close(session_id) for session_id in self.ids))
+
+    def drop_all(self) -> list[str]:
+        """Forgets contexts that died with their Chrome; the ids of their sessions."""
+        ids = self.ids
+        self._held.clear()
+        return ids

@@ -1,0 +1,123 @@
+"""Playwright's errors, told apart by their text, become ours. The only place that reads those texts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+
+from fleet.errors import (
+    BrowserUnavailable,
+    CaptureFailed,
+    ConnectionFailed,
+    ConnectionRefused,
+    DownloadStarted,
+    FleetError,
+    InvalidRequest,
+    NameNotResolved,
+    NavigationFailed,
+    NavigationTimeout,
+    PageCrashed,
+    TlsError,
+    TooManyRedirects,
+    WaitTimeout,
+)
+
+# First match wins; the texts are Chromium's net error names and Playwright's own words.
+_NAVIGATION: tuple[tuple[tuple[str, ...], type[FleetError], str], ...] = (
+    (
+        ("ERR_NAME_NOT_RESOLVED", "ERR_NAME_RESOLUTION_FAILED", "ERR_DNS_"),
+        NameNotResolved,
+        "The host name could not be resolved. Check its spelling and that it is public.",
+    ),
+    (
+        ("ERR_CONNECTION_REFUSED",),
+        ConnectionRefused,
+        "The host refused the connection. Check the port and that the site is up.",
+    ),
+    (
+        ("ERR_CERT_", "ERR_SSL_", "ERR_BAD_SSL_"),
+        TlsError,
+        "The site's TLS certificate or handshake failed. Set ignore_https_errors to open it all the same.",
+    ),
+    (("ERR_TOO_MANY_REDIRECTS",), TooManyRedirects, "The page redirects in a circle."),
+    (("Download is starting",), DownloadStarted, "The URL is a download, so there is no page to capture."),
+    (("ERR_ABORTED",), DownloadStarted, "The site answered without a page (a download, or no content)."),
+    (
+        ("ERR_TIMED_OUT", "ERR_CONNECTION_TIMED_OUT"),
+        ConnectionFailed,
+        "The connection to the host timed out. Check that it can be reached from the workers.",
+    ),
+    (
+        ("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_", "ERR_NETWORK_", "ERR_SOCKET_", "ERR_PROXY_"),
+        ConnectionFailed,
+        "The connection to the host failed or broke off. Try again later.",
+    ),
+)
+
+_CRASHED = ("Page crashed", "Target crashed")
+_GONE = ("has been closed", "Connection closed", "Browser closed", "browser has disconnected")
+_BAD_OPTIONS = (
+    "Invalid timezone", "Invalid locale", "Unknown permission", "Invalid header", "storage state",
+    "Proxy ", "proxy", "Cookie should", "Invalid cookie", "Unsupported", "origin",
+)  # fmt: skip
+
+
+@contextmanager
+def navigation_errors(timeout_ms: int, wait_until: str) -> Iterator[None]:
+    try:
+        yield
+    except PlaywrightTimeout as error:
+        message = f"The page did not reach '{wait_until}' within goto.timeout ({timeout_ms} ms)."
+        raise NavigationTimeout(message) from error
+    except PlaywrightError as error:
+        raise _of_page(error) or _of_navigation(error) from error
+
+
+@contextmanager
+def wait_errors(what: str, timeout_ms: float) -> Iterator[None]:
+    try:
+        yield
+    except PlaywrightTimeout as error:
+        raise WaitTimeout(f"{what} did not come true within {timeout_ms:g} ms.") from error
+    except PlaywrightError as error:
+        raise _of_page(error) or InvalidRequest(f"{what} is not usable: {_first_line(error)}") from error
+
+
+@contextmanager
+def output_errors(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except PlaywrightError as error:
+        raise _of_page(error) or CaptureFailed(f"The {kind} could not be taken: {_first_line(error)}") from error
+
+
+@contextmanager
+def context_errors() -> Iterator[None]:
+    try:
+        yield
+    except PlaywrightError as error:
+        if any(text in error.message for text in _BAD_OPTIONS):
+            raise InvalidRequest(f"Chrome refuses a context option: {_first_line(error)}") from error
+        raise _of_page(error) or BrowserUnavailable("Chrome did not open a context. Send the job again.") from error
+
+
+def _of_page(error: PlaywrightError) -> FleetError | None:
+    if any(text in error.message for text in _CRASHED):
+        return PageCrashed("The page crashed its renderer process.")
+    if any(text in error.message for text in _GONE):
+        return BrowserUnavailable("Chrome or the page went away during the job. Send the job again.")
+    return None
+
+
+def _of_navigation(error: PlaywrightError) -> FleetError:
+    for texts, cls, message in _NAVIGATION:
+        if any(text in error.message for text in texts):
+            return cls(message)
+    return NavigationFailed(f"The page could not be opened: {_first_line(error)}")
+
+
+def _first_line(error: PlaywrightError) -> str:
+    lines = error.message.strip().splitlines() or ["no reason given"]
+    # Playwright prefixes its messages with the method's name, which means nothing to a client.
+    return lines[0].split(": ", 1)[-1][:300]

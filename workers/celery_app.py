@@ -1,0 +1,38 @@
+"""The Celery application: `celery -A workers.celery_app worker` is the one command of a worker node."""
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
+from fleet.settings import settings
+from fleet.store import JOB_HARD_LIMIT_SECONDS
+from workers.hooks import connect_hooks
+
+# A child that meets its soft limit still has this long to record what happened.
+_SOFT_LIMIT_MARGIN_SECONDS = 15
+
+app = Celery("fleet", broker=settings().redis_url, include=["workers.tasks.captures", "workers.tasks.sessions"])
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    # Job records in the store are the results; a copy in a result backend would be a second truth.
+    task_ignore_result=True,
+    task_acks_late=True,
+    # A child that dies (out of memory, SIGKILL) gives its message back, and the job runs again.
+    task_reject_on_worker_lost=True,
+    task_soft_time_limit=JOB_HARD_LIMIT_SECONDS - _SOFT_LIMIT_MARGIN_SECONDS,
+    task_time_limit=JOB_HARD_LIMIT_SECONDS,
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (CAPTURES_QUEUE, SESSIONS_QUEUE)],
+    task_create_missing_queues=False,
+    worker_direct=True,
+    # As many messages as children: what waits, waits in Redis, where other workers can take it.
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=True,
+    task_send_sent_event=True,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Longer than the longest job: a message comes back by itself only when its worker is gone.
+    broker_transport_options={"visibility_timeout": 2 * JOB_HARD_LIMIT_SECONDS, "socket_keepalive": True},
+)
+connect_hooks()

@@ -1,0 +1,24 @@
+"""What a pool child holds: connections only, opened at its first job, so that nothing is shared across the fork."""
+
+from functools import cache
+
+from fleet.artifacts.storage import open_storage
+from fleet.settings import settings
+from fleet.store import open_store
+from workers.host_process import host_socket
+from workers.job_runner import JobRunner
+from workers.link.client import HostClient
+
+# Work in hand outlasts a restart of Redis: about 20 s of tries for each command.
+_STORE_RETRIES = 14
+
+
+@cache
+def job_runner() -> JobRunner:
+    config = settings()
+    return JobRunner(
+        store=open_store(config, retries=_STORE_RETRIES),
+        storage=open_storage(config.artifacts_url),
+        host=HostClient(host_socket()),
+        artifact_ttl_seconds=config.artifact_ttl,
+    )

@@ -1,0 +1,1 @@
+"""The Celery tasks: thin, by name, with ids for arguments. Nothing here imports Playwright."""

@@ -1,0 +1,19 @@
+"""Jobs of a session: the message is a wake-up, the session's own list says which job is next."""
+
+from typing import Any
+
+from celery.utils.nodenames import worker_direct
+
+from fleet.queues import RUN_SESSION_JOB
+from workers.celery_app import app
+from workers.child import job_runner
+
+
+@app.task(name=RUN_SESSION_JOB, bind=True)
+def run_session_job(task: Any, session_id: str) -> None:
+    worker: str = task.request.hostname
+    # The message id stays the same when the message comes back after a child's death, so the new
+    # runner is let through the lock that the dead one left.
+    waiting = job_runner().run_session_job(session_id, runner=task.request.id, worker=worker)
+    if waiting:
+        run_session_job.apply_async([session_id], queue=worker_direct(worker))
