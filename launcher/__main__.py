@@ -3,29 +3,27 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 from launcher.demo import run_demo
-from launcher.fleet import Fleet, FleetDidNotStart, FleetOptions, caller_settings
-
-_FLOWER_BIND = "127.0.0.1:5555"
+from launcher.fleet import Fleet, FleetDidNotStart, FleetOptions, caller_settings, data_folder
 
 
 def run_up() -> int:
+    flower = os.environ.get("FLOWER_BIND", "127.0.0.1:5555")
     environment = {"FLEET_LOG_FORMAT": "console", **caller_settings()}
     options = FleetOptions(
-        data=Path("data").absolute(),
+        data=data_folder(),
         bind=environment.get("FLEET_BIND", "127.0.0.1:8080"),
         workers=int(os.environ.get("WORKERS", "1")),
         concurrency=int(os.environ.get("CONCURRENCY", "4")),
-        flower=_FLOWER_BIND,
+        flower=flower,
         logs=None,
         environment=environment,
     )
     with Fleet(options) as fleet:
         print(
             f"\nCapture Fleet is up.\n  API     {fleet.url}  (docs: {fleet.url}/docs)\n"
-            f"  Flower  http://{_FLOWER_BIND}\nCtrl-C ends all of it.\n",
+            f"  Flower  http://{flower}\nCtrl-C ends all of it.\n",
             flush=True,
         )
         ended = fleet.wait()

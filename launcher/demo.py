@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.site.server import ExampleSite
-from launcher.fleet import Fleet, FleetOptions, caller_settings, free_port
+from launcher.fleet import Fleet, FleetOptions, caller_settings, data_folder, free_port
 
 _OUTPUTS = [{"kind": "screenshot", "full_page": True}, {"kind": "pdf", "format": "A4"}]
 _FILES = {"screenshot": "page.png", "pdf": "page.pdf"}
@@ -15,7 +15,7 @@ _WAIT_SECONDS = 90
 
 
 def run_demo() -> int:
-    folder = Path("data/demo").absolute()
+    folder = data_folder() / "demo"
     options = FleetOptions(
         data=folder,
         bind=os.environ.get("FLEET_BIND", f"127.0.0.1:{free_port()}"),

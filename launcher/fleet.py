@@ -32,6 +32,7 @@ class FleetOptions:
     flower: str | None
     logs: Path | None
     environment: dict[str, str]
+    ready_path: str = "/readyz"
 
 
 def free_port() -> int:
@@ -56,6 +57,11 @@ class Fleet:
     @property
     def url(self) -> str:
         return f"http://{self._options.bind}"
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the programs themselves; what they started are their descendants."""
+        return [program.pid for program in self._programs]
 
     def __enter__(self) -> Self:
         try:
@@ -147,7 +153,7 @@ class Fleet:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}{self._options.ready_path}", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -176,6 +182,11 @@ def _stop_together(programs: list[Program]) -> None:
 def _venv(script: str) -> str:
     """The script that was installed beside the Python that runs this."""
     return str(Path(sys.executable).with_name(script))
+
+
+def data_folder() -> Path:
+    """Redis' files and the artifacts; DATA moves it."""
+    return Path(os.environ.get("DATA", "data")).absolute()
 
 
 def caller_settings() -> dict[str, str]:

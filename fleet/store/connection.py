@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis import BlockingConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.client import Pipeline
 from redis.commands.core import Script
@@ -22,6 +23,7 @@ from fleet.errors import StoreUnavailable
 
 _LUA = Path(__file__).with_name("lua")
 _SOCKET_SECONDS = 5.0
+_CONNECTIONS_MAX = 48
 _BACKOFF_BASE_SECONDS = 0.05
 _BACKOFF_CAP_SECONDS = 2.0
 
@@ -61,17 +63,19 @@ def connect(url: str, *, retries: int) -> RedisClient:
     `retries`: how often a command is tried again while Redis is away. An API request gives up at once and
     answers 503; a worker has work in hand and waits for a restart (12 retries: about 20 s).
     """
-    client: RedisClient = RedisClient.from_url(  # type: ignore[assignment]  # typed as its base class
+    backoff = ExponentialWithJitterBackoff(base=_BACKOFF_BASE_SECONDS, cap=_BACKOFF_CAP_SECONDS)
+    # A blocking pool: hundreds of waiting clients that are woken at once share these connections in turn.
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=_CONNECTIONS_MAX,
+        timeout=_SOCKET_SECONDS,
         decode_responses=True,
         socket_timeout=_SOCKET_SECONDS,
         socket_connect_timeout=_SOCKET_SECONDS,
         health_check_interval=30,
-        retry=Retry(
-            ExponentialWithJitterBackoff(base=_BACKOFF_BASE_SECONDS, cap=_BACKOFF_CAP_SECONDS), retries=retries
-        ),
+        retry=Retry(backoff, retries=retries),
     )
-    return client
+    return RedisClient(connection_pool=pool)
 
 
 def script(client: RedisClient, name: str) -> Script:

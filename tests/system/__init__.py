@@ -1,0 +1,1 @@
+"""Over HTTP and the command line only: nothing here imports the product."""

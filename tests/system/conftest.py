@@ -1,0 +1,61 @@
+"""A whole fleet and the example site, as `make up` and `python -m examples.site` start them."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.system.processes import Launched, python, wait_for_line
+
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class RunningFleet:
+    launched: Launched
+    url: str
+    flower: str
+
+
+def start_fleet(folder: Path) -> RunningFleet:
+    bind, flower = (f"127.0.0.1:{_free_port()}" for _ in range(2))
+    environment = {"FLEET_BIND": bind, "FLOWER_BIND": flower, "DATA": str(folder / "data"), "CONCURRENCY": "4"}
+    launched = Launched(python("-m", "launcher", "up"), environment, log=folder / "up.log")
+    try:
+        wait_for_line(launched, "Capture Fleet is up", _START_SECONDS)
+    except BaseException:
+        launched.kill_all()
+        raise
+    return RunningFleet(launched, f"http://{bind}", f"http://{flower}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
+    running = start_fleet(tmp_path_factory.mktemp("fleet"))
+    yield running
+    running.launched.kill_all()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of the example site."""
+    log = tmp_path_factory.mktemp("site") / "site.log"
+    launched = Launched(python("-m", "examples.site", "--bind", "127.0.0.1:0"), {}, log=log)
+    yield wait_for_line(launched, "http://", _START_SECONDS).strip()
+    launched.kill_all()
+
+
+@pytest.fixture
+def api(fleet: RunningFleet) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=fleet.url, timeout=90) as client:
+        yield client
