@@ -1,5 +1,10 @@
 """gunicorn's settings: `gunicorn --config python:app.gunicorn_config app.wsgi:application`."""
 
+import signal
+from types import FrameType
+from typing import Any
+
+from app.wiring import EXTENSION
 from fleet.settings import settings
 
 bind = settings().bind
@@ -16,3 +21,14 @@ keepalive = 15
 # One control socket for every gunicorn of the user would collide.
 control_socket_disable = True
 loglevel = settings().log_level.lower()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Clients that wait for a job are answered when the shutdown begins, not when its grace is over."""
+    stop_gracefully: Any = signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        worker.wsgi.extensions[EXTENSION].waiter.stop()
+        stop_gracefully(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)

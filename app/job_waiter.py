@@ -18,17 +18,23 @@ class JobWaiter:
         self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
         self._lock = threading.Lock()
         self._started = False
+        self._stopping = threading.Event()
         self._notifications = Notifications(client, {keys.JOB_ENDED_CHANNEL: self._on_job_ended}, on_gap=self._wake_all)
 
     def wait(self, read: Callable[[], Job], job_id: str, seconds: float) -> Job:
         """The job as `read` gives it once it has finished, or as it stands after `seconds`."""
         job = read()
-        if job.is_finished or seconds <= 0 or not self._places.acquire(blocking=False):
+        if job.is_finished or seconds <= 0 or self._stopping.is_set() or not self._places.acquire(blocking=False):
             return job
         try:
             return self._wait(read, job_id, time.monotonic() + seconds)
         finally:
             self._places.release()
+
+    def stop(self) -> None:
+        """The API ends: all who wait are answered at once with the job as it stands, and nobody waits any more."""
+        self._stopping.set()
+        self._wake_all()
 
     def _wait(self, read: Callable[[], Job], job_id: str, deadline: float) -> Job:
         self._ensure_started()
@@ -37,7 +43,9 @@ class JobWaiter:
             self._waiting[job_id].add(ended)
         try:
             # Read after the registration: an end in between is seen here, a later one sets the event.
-            while not (job := read()).is_finished and ended.wait(max(0.0, deadline - time.monotonic())):
+            while not (job := read()).is_finished and not self._stopping.is_set():
+                if not ended.wait(max(0.0, deadline - time.monotonic())):
+                    break
                 ended.clear()
             return job
         finally:

@@ -30,6 +30,7 @@ class Services:
     artifacts: ArtifactService
     health: HealthService
     idempotency: IdempotencyService
+    waiter: JobWaiter
 
 
 def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage) -> Services:
@@ -43,6 +44,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         artifacts=ArtifactService(store, storage),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
+        waiter=waiter,
     )
 
 

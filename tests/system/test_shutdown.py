@@ -1,5 +1,6 @@
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -47,3 +48,19 @@ def test_a_job_that_was_accepted_before_ctrl_c_is_done_after_the_next_start(tmp_
     finally:
         second.launched.kill_all()
     assert ended == ["succeeded"] * len(jobs)
+
+
+def test_clients_that_wait_are_answered_when_the_shutdown_begins(tmp_path: Path) -> None:
+    fleet = start_fleet(tmp_path)
+    try:
+        slow = {"html": "<title>slow</title>", "wait_for_timeout": 8_000}
+        with ThreadPoolExecutor(1) as client:
+            waiting = client.submit(httpx.post, f"{fleet.url}/api/captures?wait=90", json=slow, timeout=90)
+            eventually(lambda: httpx.get(f"{fleet.url}/api/jobs").json()["jobs"] != [], seconds=30)
+            fleet.launched.interrupt()
+            answer = waiting.result()
+        wait_for_exit(fleet.launched, 60)
+    finally:
+        fleet.launched.kill_all()
+    assert answer.status_code == 202
+    assert answer.json()["job"]["state"] in ("queued", "running")

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from celery.exceptions import Reject
 from celery.utils.nodenames import worker_direct
 
+from fleet.errors import StoreUnavailable
 from fleet.queues import RUN_SESSION_JOB
 from workers.celery_app import app
 from workers.child import job_runner
@@ -14,6 +16,10 @@ def run_session_job(task: Any, session_id: str) -> None:
     worker: str = task.request.hostname
     # The message id stays the same when the message comes back after a child's death, so the new
     # runner is let through the lock that the dead one left.
-    waiting = job_runner().run_session_job(session_id, runner=task.request.id, worker=worker)
+    try:
+        waiting = job_runner().run_session_job(session_id, runner=task.request.id, worker=worker)
+    except StoreUnavailable as error:
+        # The outcome could not be recorded, so the message must not be lost either.
+        raise Reject(error, requeue=True) from error
     if waiting:
         run_session_job.apply_async([session_id], queue=worker_direct(worker))
