@@ -40,7 +40,7 @@ def _options(folder: Path) -> FleetOptions:
         concurrency=max(_CONCURRENCIES),
         flower=None,
         logs=folder / "logs",
-        environment=caller_settings(),
+        environment={"FLEET_EGRESS_ALLOW": "127.0.0.1", **caller_settings()},
     )
 
 

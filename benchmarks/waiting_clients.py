@@ -61,8 +61,7 @@ async def _measure(fleet: Fleet) -> list[str]:
         idle = _api_megabytes(fleet)
         job = (await _submit(client))["job"]["id"]
         waiting = [
-            asyncio.create_task(client.get(f"/api/jobs/{job}", params={"wait": _WAIT_SECONDS}))
-            for _ in range(_WAITING)
+            asyncio.create_task(client.get(f"/api/jobs/{job}", params={"wait": _WAIT_SECONDS})) for _ in range(_WAITING)
         ]
         await asyncio.sleep(3)  # until all of them have been taken up
         latencies = sorted([await _health(client) for _ in range(_HEALTH_CHECKS)])

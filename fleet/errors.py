@@ -8,7 +8,7 @@ FleetError
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
 │   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  WorkerFull
 ├── PageError               the page, or the site it lies on, made the capture impossible
-│   ├── NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
+│   ├── EgressBlocked  NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
 │   └── WaitTimeout  SelectorNotFound  CaptureTimeout  CaptureFailed  OutputTooLarge
 └── FleetFault              the fleet itself failed the job; the job may be sent again
@@ -159,6 +159,12 @@ class WorkerFull(Unavailable):
 
 class PageError(FleetError):
     """The page, or the site it lies on, made the capture impossible."""
+
+
+class EgressBlocked(PageError):
+    """The address is not public and FLEET_EGRESS_ALLOW does not name it."""
+
+    code = "egress_blocked"
 
 
 class NameNotResolved(PageError):

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from fleet.egress import parse_policy
+
 # Debian's launcher /usr/bin/chromium-headless-shell is a shell script that does not exec, so its
 # process group would outlive a kill: the binary itself is started.
 _CHROME_PATHS = (
@@ -33,6 +35,7 @@ class Settings(BaseSettings):
     artifact_ttl: Seconds = 7 * 86_400
     job_ttl: Seconds = 86_400
     chrome_path: Path | None = None
+    egress_allow: str = ""
     sessions_per_worker: Annotated[int, Field(gt=0)] = 10
     session_ttl: Seconds = 30 * 60
     session_max_lifetime: Seconds = 86_400
@@ -50,6 +53,12 @@ class Settings(BaseSettings):
             message = "only file: URLs are supported, for example file:./data/artifacts"
             raise ValueError(message)
         return url
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _readable_policy(cls, allow: str) -> str:
+        parse_policy(allow)
+        return allow
 
     def chrome_executable(self) -> Path:
         """The Chrome to start. Raises FileNotFoundError that names the setting."""

@@ -5,6 +5,7 @@ import os
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from examples.site.server import ExampleSite
 from launcher.fleet import Fleet, FleetOptions, caller_settings, data_folder, free_port
@@ -16,6 +17,12 @@ _WAIT_SECONDS = 90
 
 def run_demo() -> int:
     folder = data_folder() / "demo"
+    site_port = free_port()
+    url = os.environ.get("URL") or f"http://127.0.0.1:{site_port}/"
+    settings = caller_settings()
+    # The page that was asked for may be reached, wherever it is.
+    allow = [settings.get("FLEET_EGRESS_ALLOW", ""), urlsplit(url).netloc]
+    settings["FLEET_EGRESS_ALLOW"] = ",".join(filter(None, allow))
     options = FleetOptions(
         data=folder,
         bind=os.environ.get("FLEET_BIND", f"127.0.0.1:{free_port()}"),
@@ -23,12 +30,11 @@ def run_demo() -> int:
         concurrency=2,
         flower=None,
         logs=folder / "logs",
-        environment=caller_settings(),
+        environment=settings,
     )
     print(f"Starting a fleet (logs in {options.logs}) …", flush=True)
     # The site last: it runs in a thread, and the fleet's programs are forked from this process.
-    with Fleet(options) as fleet, ExampleSite() as site:
-        url = os.environ.get("URL") or f"{site.url}/"
+    with Fleet(options) as fleet, ExampleSite(port=site_port):
         print(f"Capturing {url} through {fleet.url}/api/captures …", flush=True)
         job = _capture(fleet.url, url)
         files = _download(fleet.url, job, folder)

@@ -28,8 +28,9 @@ class HttpCredentials(Input):
 
 
 class Proxy(Input):
-    server: str
-    bypass: str | None = None
+    """Playwright's `bypass` is not offered: what it names would be reached past the egress policy."""
+
+    server: Annotated[str, Field(pattern=r"^(http|socks5)://[^/@\s]+$", max_length=512)]
     username: str | None = None
     password: str | None = None
 

@@ -22,7 +22,13 @@ class RunningFleet:
 
 def start_fleet(folder: Path) -> RunningFleet:
     bind, flower = (f"127.0.0.1:{_free_port()}" for _ in range(2))
-    environment = {"FLEET_BIND": bind, "FLOWER_BIND": flower, "DATA": str(folder / "data"), "CONCURRENCY": "4"}
+    environment = {
+        "FLEET_BIND": bind,
+        "FLEET_EGRESS_ALLOW": "127.0.0.1",
+        "FLOWER_BIND": flower,
+        "DATA": str(folder / "data"),
+        "CONCURRENCY": "4",
+    }
     launched = Launched(python("-m", "launcher", "up"), environment, log=folder / "up.log")
     try:
         wait_for_line(launched, "Capture Fleet is up", _START_SECONDS)

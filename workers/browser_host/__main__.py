@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 
 from fleet.artifacts.storage import open_storage
+from fleet.egress import parse_policy
 from fleet.logs import configure_logs
 from fleet.parent_death import die_with
 from fleet.settings import Settings, settings
@@ -41,6 +42,7 @@ async def _serve(worker: str, socket_path: Path, config: Settings) -> None:
         socket_path=socket_path,
         session_limit=config.sessions_per_worker,
         sweep_seconds=config.sweep_seconds,
+        egress=parse_policy(config.egress_allow),
     )
     chrome_options = ChromeOptions(
         executable=config.chrome_executable(),

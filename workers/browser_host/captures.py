@@ -7,6 +7,7 @@ from playwright.async_api import Page
 
 from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import PageVisit, Timings
+from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import open_page, redirects, settle
 from workers.browser_host.outputs import TakenOutput, take_output
 from workers.browser_host.page_watch import PageWatch
@@ -18,37 +19,43 @@ class Taken:
     outputs: list[TakenOutput]
 
 
-async def take_capture(page: Page, request: CaptureRequest, browser_version: str) -> Taken:
-    """Raises a PageError, InvalidRequest or BrowserUnavailable; then the page may be in any state."""
-    with PageWatch(page) as watch:
-        return await watch.unless_crashed(_take(page, request, watch, browser_version))
+class Captures:
+    """Takes captures from pages that others own; after an error a page may be in any state."""
 
+    def __init__(self, egress: EgressProxy) -> None:
+        self._egress = egress
 
-async def _take(page: Page, request: CaptureRequest, watch: PageWatch, browser_version: str) -> Taken:
-    started = time.perf_counter()
-    response = await open_page(page, request)
-    navigated = time.perf_counter()
-    await settle(page, request)
-    settled = time.perf_counter()
-    warnings: list[str] = []
-    outputs = [await take_output(page, output, warnings) for output in request.outputs]
-    title = await page.title()
-    captured = time.perf_counter()
-    visit = PageVisit(
-        url=request.url,
-        final_url=page.url,
-        redirects=await redirects(response),
-        status=response.status if response else None,
-        title=title,
-        console_errors=watch.console_errors,
-        failed_requests=watch.failed_requests,
-        warnings=warnings,
-        browser_version=browser_version,
-        timings=Timings(
-            navigate=_ms(navigated - started), settle=_ms(settled - navigated), capture=_ms(captured - settled)
-        ),
-    )
-    return Taken(visit, outputs)
+    async def take(self, page: Page, request: CaptureRequest, *, browser_version: str) -> Taken:
+        """Raises a PageError, InvalidRequest or BrowserUnavailable."""
+        with PageWatch(page, self._egress) as watch:
+            return await watch.unless_crashed(self._take(page, request, watch, browser_version))
+
+    async def _take(self, page: Page, request: CaptureRequest, watch: PageWatch, browser_version: str) -> Taken:
+        started = time.perf_counter()
+        response = await open_page(page, request, self._egress)
+        navigated = time.perf_counter()
+        await settle(page, request)
+        settled = time.perf_counter()
+        warnings: list[str] = []
+        outputs = [await take_output(page, output, warnings) for output in request.outputs]
+        title = await page.title()
+        captured = time.perf_counter()
+        visit = PageVisit(
+            url=request.url,
+            final_url=page.url,
+            redirects=await redirects(response),
+            status=response.status if response else None,
+            title=title,
+            console_errors=watch.console_errors,
+            failed_requests=watch.failed_requests,
+            blocked_requests=watch.blocked_requests,
+            warnings=warnings,
+            browser_version=browser_version,
+            timings=Timings(
+                navigate=_ms(navigated - started), settle=_ms(settled - navigated), capture=_ms(captured - settled)
+            ),
+        )
+        return Taken(visit, outputs)
 
 
 def _ms(seconds: float) -> float:

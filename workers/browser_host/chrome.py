@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Playwright, async_play
 
 from fleet.errors import BrowserUnavailable
 from fleet.models.context import ContextOptions
+from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.translation import context_errors
 
 _log = structlog.get_logger(__name__)
@@ -41,9 +42,10 @@ def arguments(options: ChromeOptions) -> list[str]:
 
 
 class Chrome:
-    def __init__(self, options: ChromeOptions, *, on_died: Callable[[], None]) -> None:
+    def __init__(self, options: ChromeOptions, egress: EgressProxy, *, on_died: Callable[[], None]) -> None:
         """`on_died` is called when Chrome ends without having been asked to: its contexts are lost."""
         self._options = options
+        self._egress = egress
         self._on_died = on_died
         self._starting = asyncio.Lock()
         self._playwright: Playwright | None = None
@@ -81,6 +83,8 @@ class Chrome:
             executable_path=self._options.executable,
             args=arguments(self._options),
             chromium_sandbox=self._options.sandbox,
+            # Without the bypass rule Chrome would reach loopback directly.
+            proxy={"server": self._egress.url, "bypass": "<-loopback>"},
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
@@ -92,9 +96,13 @@ class Chrome:
             self._on_died()
 
     async def new_context(self, options: ContextOptions) -> BrowserContext:
+        """Raises InvalidRequest, EgressBlocked (its own proxy's address) or BrowserUnavailable."""
         browser = await self.ensure_started()
+        given = options.to_playwright()
+        if options.proxy is not None:
+            given["proxy"]["server"] = await self._egress.pinned(options.proxy.server)
         with context_errors():
-            return await browser.new_context(accept_downloads=False, **options.to_playwright())
+            return await browser.new_context(accept_downloads=False, **given)
 
     async def stop(self) -> None:
         async with self._starting:

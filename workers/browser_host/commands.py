@@ -10,7 +10,7 @@ from playwright.async_api import Page
 from fleet.errors import CaptureTimeout, JobCancelled
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.session import SessionRequest
-from workers.browser_host.captures import Taken, take_capture
+from workers.browser_host.captures import Captures, Taken
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.sessions import Sessions
 from workers.browser_host.translation import context_errors
@@ -19,9 +19,10 @@ Params = dict[str, Any]
 
 
 class Commands:
-    def __init__(self, chrome: Chrome, sessions: Sessions) -> None:
+    def __init__(self, chrome: Chrome, sessions: Sessions, captures: Captures) -> None:
         self._chrome = chrome
         self._sessions = sessions
+        self._captures = captures
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: set[str] = set()
 
@@ -43,7 +44,7 @@ class Commands:
     async def _one_shot_capture(self, params: Params) -> Params:
         request = OneShotCaptureRequest.model_validate_json(params["request"])
         async with self._as_job(params["job_id"]), _deadline(request), self._fresh_page(request) as page:
-            return _result(await take_capture(page, request, self._chrome.version))
+            return _result(await self._captures.take(page, request, browser_version=self._chrome.version))
 
     @asynccontextmanager
     async def _fresh_page(self, request: OneShotCaptureRequest) -> AsyncIterator[Page]:
@@ -67,7 +68,8 @@ class Commands:
         async with self._as_job(params["job_id"]):
             try:
                 async with _deadline(request):
-                    taken = await take_capture(await held.ensure_page(), request, self._chrome.version)
+                    page = await held.ensure_page()
+                    taken = await self._captures.take(page, request, browser_version=self._chrome.version)
             except BaseException:
                 await held.discard_page()
                 raise

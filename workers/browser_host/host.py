@@ -1,4 +1,4 @@
-"""The host's life: Chrome, the socket, the worker's lease, the sweep; up in this order, down in reverse."""
+"""The host's life: egress, Chrome, the socket, the worker's lease, the sweep; up in this order, down in reverse."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,16 @@ import structlog
 from fleet import keys
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
+from fleet.egress import EgressPolicy
 from fleet.errors import FleetError
 from fleet.models.session import EndReason
 from fleet.models.worker import WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
+from workers.browser_host.captures import Captures
 from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.commands import Commands
+from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.sessions import Sessions
 from workers.link.server import HostServer
 
@@ -31,6 +34,7 @@ class HostOptions:
     socket_path: Path
     session_limit: int
     sweep_seconds: float
+    egress: EgressPolicy
 
 
 class BrowserHost:
@@ -38,17 +42,19 @@ class BrowserHost:
         self, options: HostOptions, chrome_options: ChromeOptions, *, store: Store, storage: ArtifactStorage
     ) -> None:
         self._options = options
-        chrome = self._chrome = Chrome(chrome_options, on_died=self._on_chrome_died)
+        self._egress = EgressProxy(options.egress)
+        chrome = self._chrome = Chrome(chrome_options, self._egress, on_died=self._on_chrome_died)
         self._store = store
         self._storage = storage
-        self._sessions = Sessions(chrome, limit=options.session_limit)
-        self._commands = Commands(chrome, self._sessions)
+        self._sessions = Sessions(chrome, self._egress, limit=options.session_limit)
+        self._commands = Commands(chrome, self._sessions, Captures(self._egress))
         self._server = HostServer(options.socket_path, self._commands.table())
         self._started_at = utc_now()
         self._burials: set[asyncio.Task[None]] = set()
 
     async def run(self, until: asyncio.Event) -> None:
         """Serves until the event is set. Raises BrowserUnavailable if Chrome does not start at all."""
+        await self._egress.start()
         await self._chrome.ensure_started()
         notifications = self._listen()
         await self._server.start()
@@ -65,6 +71,7 @@ class BrowserHost:
             await self._server.stop()
             await self._sessions.close_all()
             await self._chrome.stop()
+            await self._egress.stop()
             await asyncio.to_thread(notifications.stop)
 
     def _listen(self) -> Notifications:

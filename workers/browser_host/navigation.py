@@ -1,25 +1,52 @@
 """Bringing a page to where it can be captured: opening it, then the waits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.async_api import Page, Request, Response
 
+from fleet.errors import FleetError
 from fleet.models.capture import CaptureRequest, Goto
 from fleet.models.manifest import Redirect
-from workers.browser_host.translation import navigation_errors, wait_errors
+from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.translation import WhyNotConnected, navigation_errors, wait_errors
 
 
-async def open_page(page: Page, request: CaptureRequest) -> Response | None:
+async def open_page(page: Page, request: CaptureRequest, egress: EgressProxy) -> Response | None:
     """The main document's response; None for html, or for the page as it stands."""
     if request.url is not None:
-        return await goto(page, request.url, request.goto)
+        return await goto(page, request.url, request.goto, egress)
     if request.html is not None:
-        with navigation_errors(request.goto.timeout, request.goto.wait_until):
+        with navigation_errors(request.goto.timeout, request.goto.wait_until, lambda: None):
             await page.set_content(request.html, wait_until=request.goto.wait_until, timeout=request.goto.timeout)
     return None
 
 
-async def goto(page: Page, url: str, options: Goto) -> Response | None:
-    with navigation_errors(options.timeout, options.wait_until):
+async def goto(page: Page, url: str, options: Goto, egress: EgressProxy) -> Response | None:
+    with (
+        _refusals(page, url, egress) as why_not_connected,
+        navigation_errors(options.timeout, options.wait_until, why_not_connected),
+    ):
         return await page.goto(url, wait_until=options.wait_until, timeout=options.timeout, referer=options.referer)
+
+
+@contextmanager
+def _refusals(page: Page, url: str, egress: EgressProxy) -> Iterator[WhyNotConnected]:
+    """Chrome's error names the URL that was asked for; the hop that failed may be one that it redirected to."""
+    visited = [url]
+
+    def note(request: Request) -> None:
+        if request.is_navigation_request() and request.frame == page.main_frame:
+            visited.append(request.url)
+
+    def why() -> FleetError | None:
+        return next((error for hop in reversed(visited) if (error := egress.failure_of(hop))), None)
+
+    page.on("requestfailed", note)
+    try:
+        yield why
+    finally:
+        page.remove_listener("requestfailed", note)
 
 
 async def settle(page: Page, request: CaptureRequest) -> None:

@@ -7,8 +7,10 @@ from typing import Any, Self, TypeVar
 from playwright.async_api import ConsoleMessage, Page, Request
 from playwright.async_api import Error as PlaywrightError
 
-from fleet.errors import PageCrashed
+from fleet.errors import EgressBlocked, PageCrashed
 from fleet.models.manifest import ConsoleError, FailedRequest
+from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.translation import is_not_connected
 
 _ENTRIES_MAX = 100
 _TEXT_MAX = 2000
@@ -19,8 +21,9 @@ T = TypeVar("T")
 class PageWatch:
     """Listens from `__enter__` to `__exit__`."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, egress: EgressProxy) -> None:
         self._page = page
+        self._egress = egress
         self._crashed = asyncio.Event()
         self._listeners = {
             "console": self._on_console,
@@ -30,6 +33,7 @@ class PageWatch:
         }
         self.console_errors: list[ConsoleError] = []
         self.failed_requests: list[FailedRequest] = []
+        self.blocked_requests: list[FailedRequest] = []
 
     def __enter__(self) -> Self:
         for event, listener in self._listeners.items():
@@ -66,13 +70,16 @@ class PageWatch:
             self.console_errors.append(ConsoleError(text=str(error)[:_TEXT_MAX]))
 
     def _on_request_failed(self, request: Request) -> None:
-        if len(self.failed_requests) < _ENTRIES_MAX:
-            self.failed_requests.append(
+        failure = request.failure or "unknown"
+        refusal = self._egress.failure_of(request.url) if is_not_connected(failure) else None
+        entries = self.blocked_requests if isinstance(refusal, EgressBlocked) else self.failed_requests
+        if len(entries) < _ENTRIES_MAX:
+            entries.append(
                 FailedRequest(
                     url=request.url[:_TEXT_MAX],
                     method=request.method,
                     resource_type=request.resource_type,
-                    failure=request.failure or "unknown",
+                    failure=refusal.code if refusal else failure,
                 )
             )
 

@@ -9,6 +9,7 @@ from fleet.errors import SessionEnded, WorkerFull
 from fleet.models.capture import Goto
 from fleet.models.session import SessionRequest
 from workers.browser_host.chrome import Chrome, close_context
+from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
 from workers.browser_host.translation import context_errors
 
@@ -42,8 +43,9 @@ async def _close_page(page: Page) -> None:
 
 
 class Sessions:
-    def __init__(self, chrome: Chrome, *, limit: int) -> None:
+    def __init__(self, chrome: Chrome, egress: EgressProxy, *, limit: int) -> None:
         self._chrome = chrome
+        self._egress = egress
         self._limit = limit
         self._held: dict[str, HeldSession] = {}
         self._opening: set[str] = set()
@@ -74,7 +76,7 @@ class Sessions:
         try:
             page = await held.ensure_page()
             if request.url is not None:
-                await goto(page, request.url, Goto())
+                await goto(page, request.url, Goto(), self._egress)
         except BaseException:
             await self.close(session_id)
             raise

@@ -1,6 +1,6 @@
 """Playwright's errors, told apart by their text, become ours. The only place that reads those texts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.async_api import Error as PlaywrightError
@@ -22,6 +22,11 @@ from fleet.errors import (
     TooManyRedirects,
     WaitTimeout,
 )
+
+WhyNotConnected = Callable[[], FleetError | None]
+
+# Chrome's words for "the proxy did not connect"; the proxy itself knows why.
+_NOT_CONNECTED = ("ERR_SOCKS_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_TUNNEL_CONNECTION")
 
 # First match wins; the texts are Chromium's net error names and Playwright's own words.
 _NAVIGATION: tuple[tuple[tuple[str, ...], type[FleetError], str], ...] = (
@@ -49,7 +54,7 @@ _NAVIGATION: tuple[tuple[tuple[str, ...], type[FleetError], str], ...] = (
         "The connection to the host timed out. Check that it can be reached from the workers.",
     ),
     (
-        ("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_", "ERR_NETWORK_", "ERR_SOCKET_", "ERR_PROXY_"),
+        ("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_", "ERR_NETWORK_", "ERR_SOCKET_", *_NOT_CONNECTED),
         ConnectionFailed,
         "The connection to the host failed or broke off. Try again later.",
     ),
@@ -64,14 +69,19 @@ _BAD_OPTIONS = (
 
 
 @contextmanager
-def navigation_errors(timeout_ms: int, wait_until: str) -> Iterator[None]:
+def navigation_errors(timeout_ms: int, wait_until: str, why_not_connected: WhyNotConnected) -> Iterator[None]:
     try:
         yield
     except PlaywrightTimeout as error:
         message = f"The page did not reach '{wait_until}' within goto.timeout ({timeout_ms} ms)."
         raise NavigationTimeout(message) from error
     except PlaywrightError as error:
-        raise _of_page(error) or _of_navigation(error) from error
+        not_connected = why_not_connected() if is_not_connected(error.message) else None
+        raise _of_page(error) or not_connected or _of_navigation(error) from error
+
+
+def is_not_connected(failure: str) -> bool:
+    return any(text in failure for text in _NOT_CONNECTED)
 
 
 @contextmanager
