@@ -1,5 +1,5 @@
 SHELL := /bin/bash
-PYTHON := .venv/bin/python
+VENV := .venv/bin
 .DEFAULT_GOAL := help
 
 .PHONY: help setup demo up test check format bench
@@ -11,24 +11,24 @@ setup: ## Install what the fleet needs (the other targets do it by themselves)
 	@scripts/setup
 
 demo: setup ## Start a fleet, capture a page through the API, show the result, stop (URL=… for another page)
-	@$(PYTHON) -m launcher demo
+	@$(VENV)/python -m launcher demo
 
-up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRENCY=N)
-	@$(PYTHON) -m launcher up
+up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRENCY=N, FLOWER_BIND=…, DATA=…)
+	@$(VENV)/python -m launcher up
 
 test: setup ## Run all tests: unit, integration (real Redis, Celery, Chromium), system (HTTP only)
-	@$(PYTHON) -m pytest
+	@$(VENV)/python -m pytest
 
 check: setup ## Format, lint, types, layers and unit tests, in seconds
-	@$(PYTHON) -m ruff format --check --quiet .
-	@$(PYTHON) -m ruff check --quiet .
-	@$(PYTHON) -m mypy
-	@.venv/bin/lint-imports --no-logo
-	@$(PYTHON) -m pytest -q tests/unit
+	@$(VENV)/python -m ruff format --check --quiet .
+	@$(VENV)/python -m ruff check --quiet .
+	@$(VENV)/python -m mypy
+	@$(VENV)/lint-imports --no-logo
+	@$(VENV)/python -m pytest -q tests/unit
 
 format: setup ## Rewrite the code in the project's format
-	@$(PYTHON) -m ruff format --quiet .
-	@$(PYTHON) -m ruff check --fix --quiet .
+	@$(VENV)/python -m ruff format --quiet .
+	@$(VENV)/python -m ruff check --fix --quiet .
 
 bench: setup ## Measure the fleet against a plain Playwright script, as ratios
-	@$(PYTHON) -m benchmarks
+	@$(VENV)/python -m benchmarks

@@ -5,7 +5,7 @@ import ipaddress
 
 def is_loopback(bind: str) -> bool:
     host = bind.rsplit(":", 1)[0].strip("[]")
-    if host == "localhost" or bind.startswith("unix:"):
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -21,6 +21,7 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.IdempotencyKeyReused: HTTPStatus.CONFLICT,
     errors.IdempotencyInProgress: HTTPStatus.CONFLICT,
     errors.RouteNotFound: HTTPStatus.NOT_FOUND,
@@ -80,6 +81,8 @@ def _of_http(error: HTTPException) -> FleetError:
             return errors.MethodNotAllowed(f"This path takes {allowed or 'other methods'}.")
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return errors.BodyTooLarge("The request body is too large; FLEET_BODY_LIMIT_BYTES sets the limit.")
+        case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return errors.RangeNotSatisfiable("The range lies beyond the end of the artifact.")
         case _:
             return InvalidRequest(error.description or "The request cannot be read.")
 
@@ -100,9 +103,16 @@ def raise_invalid(error: ValidationError) -> None:
 
 def _problem(problem: ErrorDetails) -> dict[str, str]:
     location = [*problem["loc"]]
-    if named := (problem.get("ctx") or {}).get("field"):
+    context = problem.get("ctx") or {}
+    if named := context.get("field"):
         location.append(named)
-    return {"field": _path(location), "problem": problem["msg"]}
+    match problem["type"]:
+        case "union_tag_invalid":
+            return {"field": _path([*location, "kind"]), "problem": f"must be one of {context['expected_tags']}"}
+        case "union_tag_not_found":
+            return {"field": _path([*location, "kind"]), "problem": "is missing"}
+        case _:
+            return {"field": _path(location), "problem": problem["msg"]}
 
 
 def _path(location: list[int | str]) -> str:

@@ -4,9 +4,12 @@ import signal
 from types import FrameType
 from typing import Any
 
+from app.bind import refuse_open_bind
 from app.wiring import EXTENSION
 from fleet.settings import settings
 
+# Here, so that the whole server stops and not just one child of it.
+refuse_open_bind(settings().bind)
 bind = settings().bind
 # Measured in docs/decisions/0004: threads hold hundreds of waiting clients for less memory than a second process.
 worker_class = "gthread"

@@ -17,10 +17,17 @@ class JsonRequest(Request):
         if not self.is_json:
             raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
         try:
-            parsed = json.loads(body)
+            parsed = json.loads(body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            reason = str(error) if isinstance(error, json.JSONDecodeError) else "not UTF-8 text, or nested too deeply"
+            plain = isinstance(error, (UnicodeDecodeError, RecursionError))
+            reason = "not UTF-8 text, or nested too deeply" if plain else str(error)
             raise InvalidJson(f"The body is not valid JSON: {reason}.") from error
         if not isinstance(parsed, dict):
             raise InvalidJson("The body must be a JSON object.")
         return parsed
+
+
+def _refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity; JSON has neither."""
+    message = f"{name} is not a JSON number"
+    raise ValueError(message)

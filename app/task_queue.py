@@ -17,7 +17,7 @@ class TaskQueue(Protocol):
         """To any worker."""
 
     def send_session_creation(self, session_id: str) -> None:
-        """To any worker with room for one more session."""
+        """To any worker."""
 
     def send_session_job(self, session_id: str, worker: str) -> None:
         """To the worker that holds the session."""

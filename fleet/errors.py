@@ -4,6 +4,7 @@ FleetError
 ├── RequestError            the request cannot be served as it is; sending it again will not help
 │   ├── InvalidRequest  InvalidJson  InvalidUrl  BodyTooLarge  UnsupportedMediaType  NotAcceptable
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
+│   ├── RangeNotSatisfiable
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
 │   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  WorkerFull
@@ -70,6 +71,12 @@ class NotAcceptable(RequestError):
     code = "not_acceptable"
 
 
+class RangeNotSatisfiable(RequestError):
+    """The range lies beyond the end of the artifact."""
+
+    code = "range_not_satisfiable"
+
+
 class IdempotencyKeyReused(RequestError):
     """The `Idempotency-Key` was used for another request."""
 
@@ -123,7 +130,8 @@ class Unavailable(FleetError):
 
     def __init__(self, message: str, *, retry_after: int = 2, **details: Any) -> None:
         """`retry_after`: whole seconds after which a new try is sensible."""
-        super().__init__(message, **details)
+        # Among the details, so that it travels with the error to other processes and job records.
+        super().__init__(message, retry_after=retry_after, **details)
         self.retry_after = retry_after
 
 

@@ -38,7 +38,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
     CatalogueEntry("fleet:jobs", "zset", "8 days, renewed", "store.jobs", "API"),
     CatalogueEntry("fleet:waiting:QUEUE", "zset", "8 days, renewed", "store.waiting", "API"),
-    CatalogueEntry("fleet:artifact:{id}", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
+    CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API"),
     CatalogueEntry("fleet:workers", "zset", "8 days, renewed", "store.workers", "API"),

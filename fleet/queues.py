@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-# Pulled by every worker that has room for one more session.
+# Pulled by every worker: creations of sessions.
 SESSIONS_QUEUE: Final = "sessions"
 # Pulled by every worker: captures without a session.
 CAPTURES_QUEUE: Final = "captures"

@@ -3,6 +3,7 @@
 Names, defaults and meanings are in docs/configuration.md; a test holds the two together.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,10 +15,9 @@ from fleet.egress import parse_policy
 
 # Debian's launcher /usr/bin/chromium-headless-shell is a shell script that does not exec, so its
 # process group would outlive a kill: the binary itself is started.
-_CHROME_PATHS = (
-    "/usr/lib/chromium/chromium-headless-shell",
-    "/usr/lib/chromium-browser/chromium-headless-shell",
-)
+_CHROME_PATH = Path("/usr/lib/chromium/chromium-headless-shell")
+# Where Playwright's own download lies, under the home folder.
+_PLAYWRIGHT_CHROMES = ".cache/ms-playwright/chromium_headless_shell-*/*/*headless*shell"
 
 Seconds = Annotated[int, Field(gt=0)]
 
@@ -38,13 +38,29 @@ class Settings(BaseSettings):
     egress_allow: str = ""
     sessions_per_worker: Annotated[int, Field(gt=0)] = 10
     session_ttl: Seconds = 30 * 60
-    session_max_lifetime: Seconds = 86_400
+    session_max_lifetime: Annotated[int, Field(gt=0, le=7 * 86_400)] = 86_400
     heap_limit_mb: Annotated[int, Field(ge=16)] = 100
     sweep_seconds: Seconds = 60
     shutdown_grace: Seconds = 30
     queue_limit: Annotated[int, Field(gt=0)] = 10_000
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, url: str) -> str:
+        if not re.match(r"(redis|rediss)://.", url):
+            message = "must be a redis:// or rediss:// URL"
+            raise ValueError(message)
+        return url
+
+    @field_validator("bind")
+    @classmethod
+    def _host_and_port(cls, bind: str) -> str:
+        if not re.fullmatch(r".+:\d{1,5}", bind):
+            message = "must be HOST:PORT, for example 127.0.0.1:8080"
+            raise ValueError(message)
+        return bind
 
     @field_validator("artifacts_url")
     @classmethod
@@ -62,12 +78,12 @@ class Settings(BaseSettings):
 
     def chrome_executable(self) -> Path:
         """The Chrome to start. Raises FileNotFoundError that names the setting."""
-        candidates = [self.chrome_path] if self.chrome_path else [Path(p) for p in _CHROME_PATHS]
+        downloaded = sorted(Path.home().glob(_PLAYWRIGHT_CHROMES), reverse=True)
+        candidates = [self.chrome_path] if self.chrome_path else [_CHROME_PATH, *downloaded]
         for path in candidates:
             if path.is_file():
                 return path
-        looked = ", ".join(str(path) for path in candidates)
-        message = f"No Chrome at {looked}. Install chromium-headless-shell or set FLEET_CHROME_PATH."
+        message = f"No Chrome at {candidates[0]}. Install chromium-headless-shell or set FLEET_CHROME_PATH."
         raise FileNotFoundError(message)
 
 

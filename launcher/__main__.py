@@ -32,8 +32,9 @@ def run_up() -> int:
 
 
 def main() -> int:
-    # SIGTERM is a Ctrl-C that nobody typed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM is a Ctrl-C that nobody typed; and a shell starts background commands with SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         return {"up": run_up, "demo": run_demo}[sys.argv[1]]()
     except KeyboardInterrupt:

@@ -1,7 +1,9 @@
 """The programs of a fleet on this machine: what each is started with, in which order they come and go."""
 
+import fcntl
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -12,11 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fleet.settings import settings
 from launcher.program import Program
 
 _READY_SECONDS = 60
-# Longer than a worker's own shutdown grace, so that force is the exception.
-_STOP_SECONDS = 35
+# Beyond the programs' own shutdown grace, so that force is the exception.
+_STOP_MARGIN_SECONDS = 5
+# A worker that is told to drop its jobs gives their messages back and ends its browser host.
+_DROP_SECONDS = 10
 
 
 class FleetDidNotStart(Exception):
@@ -87,6 +92,7 @@ class Fleet:
 
     def _start(self) -> None:
         self._options.data.mkdir(parents=True, exist_ok=True)
+        self._claim()
         if self._options.logs:
             self._options.logs.mkdir(parents=True, exist_ok=True)
         if "FLEET_REDIS_URL" not in self._environment:
@@ -98,6 +104,23 @@ class Fleet:
         )
         if self._options.flower:
             self._start_flower(self._options.flower)
+
+    def _claim(self) -> None:
+        """Two fleets in one data folder, or on one port, would pass for each other."""
+        self._lock = (self._options.data / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FleetDidNotStart(
+                f"Another fleet runs in {self._options.data}; set DATA to another folder."
+            ) from error
+        host, port = self._options.bind.rsplit(":", 1)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, int(port)))
+            except OSError as error:
+                raise FleetDidNotStart(f"{self._options.bind} cannot be bound ({error.strerror}).") from error
 
     def _start_redis(self) -> None:
         server = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -160,23 +183,26 @@ class Fleet:
 
     def _stop(self) -> None:
         """No new work first, then the workers with what they hold, then the Redis that remembers it."""
-        for stage in ("api", "worker", "flower", "redis"):
-            programs = [program for program in self._programs if program.name.startswith(stage)]
-            _stop_together(programs)
-        self._programs.clear()
+        grace = settings().shutdown_grace + _STOP_MARGIN_SECONDS
+        try:
+            for stage in ("api", "worker", "flower", "redis"):
+                programs = [program for program in self._programs if program.name.startswith(stage)]
+                if not _stop_together(programs, signal.SIGTERM, grace):
+                    _stop_together(programs, signal.SIGQUIT, _DROP_SECONDS)
+        finally:
+            # Too late, or a second Ctrl-C: now.
+            for program in self._programs:
+                program.kill()
+            self._programs.clear()
 
 
-def _stop_together(programs: list[Program]) -> None:
+def _stop_together(programs: list[Program], number: signal.Signals, seconds: float) -> bool:
+    """Whether all of them have ended by then."""
     for program in programs:
-        program.ask_to_stop()
-    deadline = time.monotonic() + _STOP_SECONDS
-    try:
-        for program in programs:
-            program.wait(max(0.0, deadline - time.monotonic()))
-    finally:
-        # Too late, or a second Ctrl-C: now.
-        for program in programs:
-            program.kill()
+        program.ask_to_stop(number)
+    deadline = time.monotonic() + seconds
+    ended = [program.wait(max(0.0, deadline - time.monotonic())) for program in programs]
+    return all(ended)
 
 
 def _venv(script: str) -> str:

@@ -1,5 +1,6 @@
 """One program of the fleet as a child process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,9 +39,9 @@ class Program:
     def exit_code(self) -> int | None:
         return self._process.poll()
 
-    def ask_to_stop(self) -> None:
+    def ask_to_stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(number)
 
     def wait(self, seconds: float) -> bool:
         """Whether it has ended by then."""
@@ -52,6 +53,6 @@ class Program:
 
     def kill(self) -> None:
         """Its whole process group, which only holds what it started itself."""
-        if self._process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()

@@ -18,8 +18,10 @@ app.conf.update(
     # Job records in the store are the results; a copy in a result backend would be a second truth.
     task_ignore_result=True,
     task_acks_late=True,
-    # A child that dies (out of memory, SIGKILL) gives its message back, and the job runs again.
+    # A child that dies (out of memory, SIGKILL) or is killed at its time limit gives its message back,
+    # and the job runs again, at most as often as workers.job_runner allows.
     task_reject_on_worker_lost=True,
+    task_acks_on_timeout=False,
     task_soft_time_limit=JOB_HARD_LIMIT_SECONDS - _SOFT_LIMIT_MARGIN_SECONDS,
     task_time_limit=JOB_HARD_LIMIT_SECONDS,
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (CAPTURES_QUEUE, SESSIONS_QUEUE)],

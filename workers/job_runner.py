@@ -25,8 +25,8 @@ _log = structlog.get_logger(__name__)
 _ATTEMPTS_MAX = 3
 _SESSION_OPEN_SECONDS = 60
 _SESSION_CLOSE_SECONDS = 15
-# Opening a context before the capture's own timeout begins to count.
-_CONTEXT_MARGIN_SECONDS = 10
+# The host keeps the capture's timeout; closing its context may take a little longer.
+_CLOSING_MARGIN_SECONDS = 10
 
 
 class JobRunner:
@@ -135,13 +135,17 @@ class JobRunner:
         body = self._request_of(job)
         request = CaptureRequest.model_validate_json(body)
         params = {"job_id": job.id, "session_id": session_id, "request": body}
-        fields: dict[str, Any] = {}
         try:
             answer = self._host.call("session_capture", params, timeout_seconds=_allowance(request))
             manifest = self._manifest(job, answer)
-            fields = {"url": manifest.final_url, "title": manifest.title}
-        finally:
-            self._store.sessions.renew(session_id, **fields)
+        except SessionEnded:
+            # The host has no such context: it, or its Chrome, is not the one that opened the session.
+            self._store.sessions.end(session_id, EndReason.CRASHED)
+            raise
+        except FleetError:
+            self._store.sessions.renew(session_id)
+            raise
+        self._store.sessions.renew(session_id, url=manifest.final_url, title=manifest.title)
         return manifest
 
     def _hold(self, session_id: str) -> None:
@@ -182,4 +186,4 @@ def _session_of(job: Job) -> str:
 
 def _allowance(request: CaptureRequest) -> float:
     """Seconds that the host may take for a capture."""
-    return min(request.timeout, CAPTURE_TIMEOUT_MAX) / 1000 + _CONTEXT_MARGIN_SECONDS
+    return min(request.timeout, CAPTURE_TIMEOUT_MAX) / 1000 + _CLOSING_MARGIN_SECONDS

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from fleet.models.base import NamedFields
 from fleet.models.job import Job
 from fleet.models.session import Session
 
@@ -11,17 +12,13 @@ from fleet.models.session import Session
 WAIT_MAX_SECONDS = 330
 
 
-class Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WaitQuery(Query):
+class WaitQuery(NamedFields):
     wait: Annotated[
         float, Field(ge=0, le=WAIT_MAX_SECONDS, description="Wait for the end of the job, at most so many seconds.")
     ] = 0
 
 
-class PageQuery(Query):
+class PageQuery(NamedFields):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str, Field(max_length=64, description="`next_cursor` of the page before.")] | None = None
 

@@ -1,5 +1,7 @@
 """Answers that several routes give: jobs, pages of a list, the first answer to a repeated request."""
 
+import contextlib
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -27,7 +29,8 @@ def session_json(session: Session) -> dict[str, Any]:
 
 def accepted_once(accept: Callable[[str], Accepted]) -> Accepted:
     """What `accept` gives for this request's id, or the first answer to the same Idempotency-Key."""
-    same = b"\n".join([request.method.encode(), request.path.encode(), request.get_data(cache=True)])
+    wanted = request.headers.get("Accept", "")  # it may choose the output
+    same = f"{request.method}\n{request.path}\n{wanted}\n".encode() + request.get_data(cache=True)
     return services().idempotency.once(request.headers.get("Idempotency-Key"), same, lambda: accept(g.request_id))
 
 
@@ -44,11 +47,11 @@ def job_answer(job: Job) -> Answer:
 def parse_cursor(cursor: str | None) -> float | None:
     if cursor is None:
         return None
-    try:
-        return float(cursor)
-    except ValueError as error:
-        message = "cursor: give the next_cursor of the page before, unchanged."
-        raise InvalidRequest(message, field="cursor") from error
+    with contextlib.suppress(ValueError):
+        score = float(cursor)
+        if math.isfinite(score):
+            return score
+    raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged.", field="cursor")
 
 
 def page_json(name: str, page: Page[T], render: Callable[[T], dict[str, Any]]) -> dict[str, Any]:

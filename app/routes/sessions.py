@@ -23,7 +23,9 @@ from fleet.models.session import Session, SessionRequest
 api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="sessions", description="Isolated browser contexts.")])
 
 
-@api.post("/api/sessions", summary="Create a session", responses={201: SessionAnswer, 202: SessionAnswer})
+@api.post(
+    "/api/sessions", summary="Create a session", responses={200: SessionAnswer, 201: SessionAnswer, 202: SessionAnswer}
+)
 def create_session(body: SessionRequest, query: WaitQuery) -> Answer:
     accepted = accepted_once(lambda request_id: services().sessions.create(body, request_id))
     job = after_waiting(accepted, query.wait)

@@ -19,7 +19,7 @@ class CaptureService:
         self._sessions = sessions
 
     def capture(self, request: OneShotCaptureRequest, request_id: str) -> Accepted:
-        """Raises QueueFull or StoreUnavailable; then nothing is left behind."""
+        """Raises QueueFull or StoreUnavailable; then nothing will run."""
         job = Job(id=new_id("job"), kind=JobKind.CAPTURE, queued_at=utc_now(), request_id=request_id)
         if not self._store.waiting.try_join(CAPTURES_QUEUE, job.id, job.queued_at):
             raise QueueFull("As many captures wait as the fleet allows. Try again later.", retry_after=5)
@@ -28,6 +28,7 @@ class CaptureService:
             self._queue.send_capture(job.id)
         except StoreUnavailable:
             self._store.waiting.try_leave(CAPTURES_QUEUE, job.id)
+            self._store.jobs.try_discard(job.id)
             raise
         return Accepted(job.evolve(position=self._store.waiting.position(CAPTURES_QUEUE, job.id)))
 

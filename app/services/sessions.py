@@ -1,11 +1,12 @@
 """Sessions: created and deleted by jobs, read from the store."""
 
+import contextlib
 from dataclasses import dataclass
 
 from app.services.accepted import Accepted
 from app.task_queue import TaskQueue
 from fleet.clock import utc_now
-from fleet.errors import QueueFull, SessionEnded, SessionNotFound, StoreUnavailable
+from fleet.errors import FleetError, QueueFull, SessionEnded, SessionNotFound, StoreUnavailable
 from fleet.ids import is_id, new_id
 from fleet.models.job import Job, JobKind
 from fleet.models.session import EndReason, Session, SessionRequest
@@ -29,7 +30,7 @@ class SessionService:
         self._defaults = defaults
 
     def create(self, request: SessionRequest, request_id: str) -> Accepted:
-        """Raises QueueFull or StoreUnavailable; then nothing is left behind."""
+        """Raises QueueFull or StoreUnavailable; then nothing will run."""
         session_id = new_id("ses")
         job = Job(
             id=new_id("job"),
@@ -46,6 +47,9 @@ class SessionService:
             self._queue.send_session_creation(session_id)
         except StoreUnavailable:
             self._store.waiting.try_leave(SESSIONS_QUEUE, job.id)
+            self._store.jobs.try_discard(job.id)
+            with contextlib.suppress(StoreUnavailable):
+                self.abandon(session_id)
             raise
         position = self._store.waiting.position(SESSIONS_QUEUE, job.id)
         return Accepted(job.evolve(position=position), self.get(session_id))
@@ -86,17 +90,25 @@ class SessionService:
         session_id = job.session_id or ""
         self.get(session_id)
         self._store.jobs.create(job, request_json)
-        found = self._store.sessions.add_job(session_id, job.id)
+        try:
+            self._append(session_id, job.id)
+        except FleetError:
+            self._store.session_jobs.try_remove(session_id, job.id)
+            self._store.jobs.try_discard(job.id)
+            raise
+        return Accepted(job.evolve(position=self._store.session_jobs.position(session_id, job.id)))
+
+    def _append(self, session_id: str, job_id: str) -> None:
+        found = self._store.sessions.add_job(session_id, job_id)
         if found is None:
             raise self._gone(session_id)
         _, worker = found
+        # Without a worker the session is still being created; the end of that job wakes the next.
         if worker is not None:
             self._queue.send_session_job(session_id, worker)
-        # Without a worker the session is still being created; the end of that job wakes the next.
-        return Accepted(job.evolve(position=self._store.session_jobs.position(session_id, job.id)))
 
     def abandon(self, session_id: str) -> None:
-        """Its creation was cancelled before it began."""
+        """Its creation was cancelled or refused before it began."""
         self._store.sessions.end(session_id, EndReason.DELETED)
 
     def _gone(self, session_id: str) -> SessionNotFound | SessionEnded:

@@ -1,4 +1,4 @@
-"""Two kinds of model: `Input` (what a client may send) and `Record` (what the fleet keeps and shows)."""
+"""The kinds of model: `Input` (what a client may send) and `Record` (what the fleet keeps and shows)."""
 
 import difflib
 from typing import Annotated, Any
@@ -16,10 +16,10 @@ from fleet.errors import InvalidUrl
 from fleet.urls import check_url
 
 
-class Input(BaseModel):
+class NamedFields(BaseModel):
     """Refuses unknown fields with a suggestion; takes camelCase beside snake_case."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Before pydantic's own checks, because its aliases cannot name a discriminator.
     @model_validator(mode="before")
@@ -37,6 +37,13 @@ class Input(BaseModel):
                 raise PydanticCustomError("given_twice", "given twice, in two spellings", {"field": name})
             named[name] = value
         return named
+
+
+class Input(NamedFields):
+    """A body, or a part of one: types are taken at their word."""
+
+    # Infinity and NaN cannot be kept as JSON.
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 def _unknown_field(field: str, known: list[str]) -> PydanticCustomError:

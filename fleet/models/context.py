@@ -1,8 +1,9 @@
 """Options of a browser context, under Playwright's names (`browser.new_context`)."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.alias_generators import to_camel
 
 from fleet.models.base import Input
@@ -48,11 +49,16 @@ class Cookie(Input):
     partition_key: str | None = None
 
 
+def _without_infinities(origins: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    json.dumps(origins, allow_nan=False)
+    return origins
+
+
 class StorageState(Input):
     """What Playwright's `context.storage_state()` returned, here or elsewhere."""
 
     cookies: list[Cookie] = []
-    origins: list[dict[str, Any]] = []
+    origins: Annotated[list[dict[str, Any]], AfterValidator(_without_infinities)] = []
 
 
 class ContextOptions(Input):

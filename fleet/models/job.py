@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from pydantic.json_schema import SkipJsonSchema
+
 from fleet.models.base import Record
 from fleet.models.manifest import Manifest
 
@@ -60,7 +62,8 @@ class Job(Record):
     position: int | None = None
     error: JobError | None = None
     result: Manifest | None = None
-    request_id: str | None = None
+    # Kept for the logs of all programs; answers carry it in their own header.
+    request_id: SkipJsonSchema[str | None] = None
 
     @property
     def is_finished(self) -> bool:

@@ -34,6 +34,7 @@ class EndReason(StrEnum):
     IDLE = "idle"
     MAX_LIFETIME = "max_lifetime"
     CRASHED = "crashed"
+    DRAINED = "drained"
     CREATE_FAILED = "create_failed"
 
 

@@ -37,7 +37,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
         sessions=SessionStore(client),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
-        waiting=WaitingStore(client, limit=settings.queue_limit),
+        waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
         workers=WorkerStore(client),

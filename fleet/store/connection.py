@@ -61,7 +61,7 @@ def connect(url: str, *, retries: int) -> RedisClient:
     """A client with its own pool. Nothing is sent before the first command.
 
     `retries`: how often a command is tried again while Redis is away. An API request gives up at once and
-    answers 503; a worker has work in hand and waits for a restart (12 retries: about 20 s).
+    answers 503; a worker has work in hand and waits for a restart (14 retries: about 20 s).
     """
     backoff = ExponentialWithJitterBackoff(base=_BACKOFF_BASE_SECONDS, cap=_BACKOFF_CAP_SECONDS)
     # A blocking pool: hundreds of waiting clients that are woken at once share these connections in turn.

@@ -1,9 +1,11 @@
 """Job records: created once, moved only from the state that the caller saw."""
 
+import contextlib
 from datetime import timedelta
 from typing import Any, cast
 
 from fleet import keys
+from fleet.errors import StoreUnavailable
 from fleet.models.job import JOB_MOVES, Job, JobState
 from fleet.store.connection import RedisClient, script
 from fleet.store.index import Page, read_page
@@ -30,6 +32,11 @@ class JobStore:
             batch.zremrangebyrank(keys.JOB_INDEX, 0, -_INDEX_LENGTH - 1)
             batch.expire(keys.JOB_INDEX, keys.INDEX_SECONDS)
             batch.execute()
+
+    def try_discard(self, job_id: str) -> None:
+        """Takes back a job that could not be accepted; while the store fails it stays until its TTL."""
+        with contextlib.suppress(StoreUnavailable):
+            self._client.delete(keys.job(job_id), keys.job_request(job_id))
 
     def get(self, job_id: str) -> Job | None:
         record = cast("str | None", self._client.hget(keys.job(job_id), "record"))

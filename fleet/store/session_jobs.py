@@ -5,9 +5,11 @@ it, and releases both; a wake-up that finds the lock taken has nothing to do, be
 many jobs wait and the releasing runner sends the next wake-up.
 """
 
+import contextlib
 from typing import cast
 
 from fleet import keys
+from fleet.errors import StoreUnavailable
 from fleet.store.connection import RedisClient, script
 
 
@@ -31,6 +33,11 @@ class SessionJobStore:
             keys=[keys.session_jobs(session_id), keys.session_lock(session_id)], args=[runner, job_id]
         )
         return int(waiting)
+
+    def try_remove(self, session_id: str, job_id: str) -> None:
+        """Takes back a job that could not be accepted; one that stays finds no record and is passed over."""
+        with contextlib.suppress(StoreUnavailable):
+            self._client.lrem(keys.session_jobs(session_id), 1, job_id)
 
     def position(self, session_id: str, job_id: str) -> int | None:
         """1 is the job that runs now or next; None: not on the list."""

@@ -45,6 +45,7 @@ class SessionStore:
         )
         with self._client.pipeline(transaction=False) as batch:
             batch.zadd(keys.SESSION_INDEX, {session_id: now})
+            batch.zremrangebyscore(keys.SESSION_INDEX, "-inf", now - keys.INDEX_SECONDS * 1000)
             batch.expire(keys.SESSION_INDEX, keys.INDEX_SECONDS)
             batch.execute()
 

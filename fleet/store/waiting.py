@@ -13,22 +13,24 @@ _MICROSECONDS = 1_000_000
 
 
 class WaitingStore:
-    def __init__(self, client: RedisClient, *, limit: int) -> None:
+    def __init__(self, client: RedisClient, *, limit: int, job_ttl_seconds: int) -> None:
         self._client = client
         self._limit = limit
+        self._job_ttl_seconds = job_ttl_seconds
         self._join = script(client, "join_queue")
 
     def try_join(self, queue: SharedQueue, job_id: str, at: datetime) -> bool:
         """False: as many wait as the limit allows."""
         score = int(at.timestamp() * _MICROSECONDS)
-        args: list[str | int] = [score, job_id, self._limit, keys.INDEX_SECONDS]
+        oldest = score - self._job_ttl_seconds * _MICROSECONDS
+        args: list[str | int] = [score, job_id, self._limit, keys.INDEX_SECONDS, oldest]
         return bool(self._join(keys=[keys.waiting(queue)], args=args))
 
     def leave(self, queue: SharedQueue, job_id: str) -> None:
         self._client.zrem(keys.waiting(queue), job_id)
 
     def try_leave(self, queue: SharedQueue, job_id: str) -> None:
-        """As `leave`, when the store is already known to fail; a place that stays is trimmed later."""
+        """As `leave`, when the store is already known to fail; a place that stays is trimmed with its job's record."""
         with contextlib.suppress(StoreUnavailable):
             self.leave(queue, job_id)
 

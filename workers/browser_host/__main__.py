@@ -1,6 +1,6 @@
 """Entry point of the browser host: `python -m workers.browser_host`.
 
-Started and stopped by the Celery worker's parent (workers/node.py).
+Started and stopped by the Celery worker's parent (workers/host_process.py).
 """
 
 import argparse

@@ -11,6 +11,7 @@ from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import open_page, redirects, settle
 from workers.browser_host.outputs import TakenOutput, take_output
 from workers.browser_host.page_watch import PageWatch
+from workers.browser_host.translation import page_errors
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Captures:
 
     async def take(self, page: Page, request: CaptureRequest, *, browser_version: str) -> Taken:
         """Raises a PageError, InvalidRequest or BrowserUnavailable."""
-        with PageWatch(page, self._egress) as watch:
+        with page_errors(), PageWatch(page, self._egress) as watch:
             return await watch.unless_crashed(self._take(page, request, watch, browser_version))
 
     async def _take(self, page: Page, request: CaptureRequest, watch: PageWatch, browser_version: str) -> Taken:

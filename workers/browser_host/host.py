@@ -69,10 +69,16 @@ class BrowserHost:
                 duty.cancel()
             await asyncio.to_thread(self._leave)
             await self._server.stop()
-            await self._sessions.close_all()
+            await self._end_sessions()
             await self._chrome.stop()
             await self._egress.stop()
             await asyncio.to_thread(notifications.stop)
+
+    async def _end_sessions(self) -> None:
+        ended = self._sessions.ids
+        await self._sessions.close_all()
+        with contextlib.suppress(FleetError):
+            await asyncio.to_thread(self._bury, ended, EndReason.DRAINED)
 
     def _listen(self) -> Notifications:
         loop = asyncio.get_running_loop()
@@ -98,13 +104,13 @@ class BrowserHost:
 
     def _on_chrome_died(self) -> None:
         lost = self._sessions.drop_all()
-        self._burials.add(burial := asyncio.create_task(asyncio.to_thread(self._bury, lost)))
+        self._burials.add(burial := asyncio.create_task(asyncio.to_thread(self._bury, lost, EndReason.CRASHED)))
         burial.add_done_callback(self._burials.discard)
 
-    def _bury(self, session_ids: list[str]) -> None:
+    def _bury(self, session_ids: list[str], reason: EndReason) -> None:
         for session_id in session_ids:
-            self._store.sessions.end(session_id, EndReason.CRASHED)
-            _log.error("session lost with its chrome", session=session_id)
+            self._store.sessions.end(session_id, reason)
+            _log.warning("session ended", session=session_id, reason=reason.value)
 
     async def _sweep(self) -> None:
         """Contexts whose key is gone are closed; artifacts that have expired are removed."""

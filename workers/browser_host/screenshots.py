@@ -56,10 +56,10 @@ async def take_screenshot(page: Page, output: Screenshot, warnings: list[str]) -
             await _wait_for_fonts(cdp, warnings)
         if output.selector is not None:
             return await _element(page, output, output.selector)
-        clip = _clip(output, state, warnings)
+        whole = _whole_page(state, warnings) if output.full_page else None
         if _is_plain(output, state):
-            return await _over_cdp(cdp, output, clip)
-        return await page.screenshot(**(_playwright_options(output) | ({"clip": clip} if clip else {})))
+            return await _over_cdp(cdp, output, whole)
+        return await page.screenshot(**(_playwright_options(output) | ({"clip": whole} if whole else {})))
 
 
 @asynccontextmanager
@@ -87,12 +87,8 @@ async def _wait_for_fonts(cdp: CDPSession, warnings: list[str]) -> None:
         warnings.append(f"Some fonts had not loaded after {_FONTS_PATIENCE_MS} ms; the picture shows fallback fonts.")
 
 
-def _clip(output: Screenshot, state: _PageState, warnings: list[str]) -> dict[str, float] | None:
-    """The area in CSS pixels; None: the viewport."""
-    if output.clip is not None:
-        return output.clip.model_dump()
-    if not output.full_page:
-        return None
+def _whole_page(state: _PageState, warnings: list[str]) -> dict[str, float]:
+    """The document's area in CSS pixels, cut where Chrome can paint no further."""
     height = state.height
     if height * state.ratio > SCREENSHOT_MAX_PIXELS_HIGH:
         height = SCREENSHOT_MAX_PIXELS_HIGH // state.ratio
@@ -103,8 +99,10 @@ def _clip(output: Screenshot, state: _PageState, warnings: list[str]) -> dict[st
 def _is_plain(output: Screenshot, state: _PageState) -> bool:
     """Whether Playwright would do nothing to the page before the picture is taken."""
     hides_caret = state.has_caret and output.caret == "hide"
-    rescales = output.scale == "css" and state.ratio != 1
-    return not (output.omit_background or output.animations == "disabled" or hides_caret or rescales)
+    # A clip and a device scale factor together are Playwright's to work out.
+    is_scaled = state.ratio != 1 and (output.full_page or output.scale == "css")
+    changes = output.omit_background or output.animations == "disabled" or hides_caret
+    return not (changes or is_scaled or output.clip)
 
 
 async def _over_cdp(cdp: CDPSession, output: Screenshot, clip: dict[str, float] | None) -> bytes:
@@ -135,4 +133,4 @@ async def _element(page: Page, output: Screenshot, selector: str) -> bytes:
 
 
 def _playwright_options(output: Screenshot) -> dict[str, Any]:
-    return output.model_dump(exclude_none=True, exclude={"kind", "selector", "clip"})
+    return output.model_dump(exclude_none=True, exclude={"kind", "selector"})

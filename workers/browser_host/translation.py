@@ -1,5 +1,6 @@
 """Playwright's errors, told apart by their text, become ours. The only place that reads those texts."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -103,6 +104,15 @@ def output_errors(kind: str) -> Iterator[None]:
 
 
 @contextmanager
+def page_errors() -> Iterator[None]:
+    """For steps that only fail when the page or its Chrome goes away."""
+    try:
+        yield
+    except PlaywrightError as error:
+        raise _of_page(error) or CaptureFailed(f"The page did not answer: {_first_line(error)}") from error
+
+
+@contextmanager
 def context_errors() -> Iterator[None]:
     try:
         yield
@@ -129,5 +139,7 @@ def _of_navigation(error: PlaywrightError) -> FleetError:
 
 def _first_line(error: PlaywrightError) -> str:
     lines = error.message.strip().splitlines() or ["no reason given"]
+    # A heading has its reason on the next line.
+    line = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
     # Playwright prefixes its messages with the method's name, which means nothing to a client.
-    return lines[0].split(": ", 1)[-1][:300]
+    return re.sub(r"^\w+\.\w+: ", "", line)[:300]

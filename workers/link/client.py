@@ -8,7 +8,7 @@ from pathlib import Path
 from fleet.errors import BrowserUnavailable
 from workers.link import protocol
 
-# A host that is being replaced is back within a few seconds.
+# A host that has just been started answers within a few seconds.
 _CONNECT_PATIENCE_SECONDS = 15.0
 _CONNECT_PAUSE_CAP_SECONDS = 1.0
 # The host keeps the deadline itself; this is how much later it is taken for hung.
