@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from fleet.ids import new_id
 
 _HEADER = "X-Request-Id"
+_PROBES = frozenset({"/healthz", "/readyz"})
 _SHAPE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 _log = structlog.get_logger(__name__)
@@ -30,5 +31,7 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers[_HEADER] = g.request_id
     seconds = round(time.monotonic() - g.started, 4)
-    _log.info("request", method=request.method, path=request.path, status=response.status_code, seconds=seconds)
+    # Probes come every few seconds for ever; a person wants to see what clients do.
+    log = _log.debug if request.path in _PROBES else _log.info
+    log("request", method=request.method, path=request.path, status=response.status_code, seconds=seconds)
     return response

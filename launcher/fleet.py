@@ -137,7 +137,7 @@ class Fleet:
             "appendonly": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
-            "loglevel": "warning",
+            "logfile": str(folder / "redis.log"),
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         self._start_program("redis", [server, *arguments])
@@ -146,7 +146,7 @@ class Fleet:
         self._start_program(
             f"worker-{number}",
             [
-                *(_venv("celery"), "-A", "workers.celery_app", "worker"),
+                *(_venv("celery"), "--quiet", "-A", "workers.celery_app", "worker"),
                 *("--hostname", f"worker-{number}@%h"),
                 *("--concurrency", str(self._options.concurrency)),
                 # KiB; a child takes 60 to 70 MB, and more only if something in it leaks.

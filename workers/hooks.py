@@ -27,6 +27,7 @@ def _configure_logs(**_: Any) -> None:
 def _start_host(sender: Any, **_: Any) -> None:
     """Before the pool forks, so that its children inherit where the host is."""
     global _host  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
+    _configure_logs()
     _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace)
     _host.start()
 
