@@ -68,8 +68,16 @@ def answer(error: FleetError) -> Response:
 
 def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(FleetError, answer)
-    app.register_error_handler(HTTPException, lambda error: answer(_of_http(error)))
+    app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(Exception, _on_defect)
+
+
+def _on_http(error: HTTPException) -> Response:
+    response = answer(_of_http(error))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Content-Range"):
+            response.headers[name] = value
+    return response
 
 
 def _of_http(error: HTTPException) -> FleetError:

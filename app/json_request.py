@@ -22,6 +22,8 @@ class JsonRequest(Request):
             plain = isinstance(error, (UnicodeDecodeError, RecursionError))
             reason = "not UTF-8 text, or nested too deeply" if plain else str(error)
             raise InvalidJson(f"The body is not valid JSON: {reason}.") from error
+        if b"\\ud" in body.lower():
+            _refuse_lone_surrogates(parsed)
         if not isinstance(parsed, dict):
             raise InvalidJson("The body must be a JSON object.")
         return parsed
@@ -31,3 +33,11 @@ def _refuse_constant(name: str) -> None:
     """Python reads NaN and Infinity; JSON has neither."""
     message = f"{name} is not a JSON number"
     raise ValueError(message)
+
+
+def _refuse_lone_surrogates(parsed: Any) -> None:
+    """JSON can escape half a character; no text that is kept, logged or answered can hold one."""
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidJson("The body has a lone surrogate (half of an escaped character).") from error

@@ -1,6 +1,7 @@
 """The bytes of an artifact as an HTTP answer: ETag, ranges, Content-Disposition."""
 
 from flask import Response, request, send_file
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from app.errors import answer
 from app.wiring import services
@@ -30,7 +31,11 @@ def artifact_response(artifact_id: str) -> Response:
     )
     response.content_length = artifact.bytes
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.make_conditional(request, accept_ranges=True, complete_length=artifact.bytes)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=artifact.bytes)
+    except RequestedRangeNotSatisfiable:
+        response.close()
+        raise
     return response
 
 

@@ -37,7 +37,8 @@ _PAGE = """<!doctype html>
   <body>
     <noscript>The same as a document: <a href="/api/openapi.json">/api/openapi.json</a></noscript>
     <script id="api-reference" data-url="/api/openapi.json"
-      data-configuration='{"withDefaultFonts": false, "hideClientButton": true, "showDeveloperTools": "never"}'>
+      data-configuration='{"withDefaultFonts": false, "hideClientButton": true, "showDeveloperTools": "never",
+        "agent": {"disabled": true}}'>
     </script>
     <script src="{{ url_for('scalar.static', filename='js/scalar.standalone.js') }}"></script>
   </body>

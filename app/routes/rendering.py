@@ -1,7 +1,5 @@
 """Answers that several routes give: jobs, pages of a list, the first answer to a repeated request."""
 
-import contextlib
-import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,7 +11,7 @@ from app.wiring import services
 from fleet.errors import InvalidRequest
 from fleet.models.job import Job
 from fleet.models.session import Session
-from fleet.store.index import Page
+from fleet.store.index import Cursor, Page
 
 T = TypeVar("T")
 Answer = tuple[dict[str, Any], HTTPStatus]
@@ -44,16 +42,14 @@ def job_answer(job: Job) -> Answer:
     return {"job": job_json(job)}, HTTPStatus.OK if job.is_finished else HTTPStatus.ACCEPTED
 
 
-def parse_cursor(cursor: str | None) -> float | None:
-    if cursor is None:
-        return None
-    with contextlib.suppress(ValueError):
-        score = float(cursor)
-        if math.isfinite(score):
-            return score
-    raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged.", field="cursor")
+def parse_cursor(cursor: str | None) -> Cursor | None:
+    try:
+        return Cursor.parse(cursor) if cursor else None
+    except ValueError as error:
+        message = "cursor: give the next_cursor of the page before, unchanged."
+        raise InvalidRequest(message, field="cursor") from error
 
 
 def page_json(name: str, page: Page[T], render: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
-    cursor = None if page.next_cursor is None else repr(page.next_cursor)
+    cursor = str(page.next_cursor) if page.next_cursor else None
     return {name: [render(entry) for entry in page.entries], "next_cursor": cursor}

@@ -8,7 +8,7 @@ from fleet.ids import is_id
 from fleet.models.job import Job, JobError, JobKind, JobState
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE, SharedQueue
 from fleet.store import Store
-from fleet.store.index import Page
+from fleet.store.index import Cursor, Page
 
 
 class JobService:
@@ -26,7 +26,7 @@ class JobService:
         """The job at its end, or as it stands after `seconds`. Raises JobNotFound."""
         return self._waiter.wait(lambda: self._read(job_id), job_id, seconds)
 
-    def newest(self, *, limit: int, cursor: float | None) -> Page[Job]:
+    def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Job]:
         return self._store.jobs.newest(limit=limit, cursor=cursor)
 
     def cancel(self, job_id: str) -> Job:

@@ -12,7 +12,7 @@ from fleet.models.job import Job, JobKind
 from fleet.models.session import EndReason, Session, SessionRequest
 from fleet.queues import SESSIONS_QUEUE
 from fleet.store import Store
-from fleet.store.index import Page
+from fleet.store.index import Cursor, Page
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class SessionService:
             raise self._gone(session_id)
         return session
 
-    def newest(self, *, limit: int, cursor: float | None) -> Page[Session]:
+    def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return self._store.sessions.newest(limit=limit, cursor=cursor)
 
     def delete(self, session_id: str, request_id: str) -> Accepted:

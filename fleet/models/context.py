@@ -61,6 +61,15 @@ class StorageState(Input):
     origins: Annotated[list[dict[str, Any]], AfterValidator(_without_infinities)] = []
 
 
+Headers = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=256)],
+        Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$", max_length=8192)],
+    ],
+    Field(max_length=_HEADERS_MAX),
+]
+
+
 class ContextOptions(Input):
     viewport: Viewport | None = None
     screen: Viewport | None = None
@@ -74,7 +83,7 @@ class ContextOptions(Input):
     device_scale_factor: Annotated[float, Field(gt=0, le=4)] | None = None
     is_mobile: bool | None = None
     has_touch: bool | None = None
-    extra_http_headers: Annotated[dict[str, str], Field(max_length=_HEADERS_MAX)] | None = None
+    extra_http_headers: Headers | None = None
     http_credentials: HttpCredentials | None = None
     geolocation: Geolocation | None = None
     permissions: Annotated[list[str], Field(max_length=32)] | None = None

@@ -8,7 +8,7 @@ from fleet import keys
 from fleet.errors import StoreUnavailable
 from fleet.models.job import JOB_MOVES, Job, JobState
 from fleet.store.connection import RedisClient, script
-from fleet.store.index import Page, read_page
+from fleet.store.index import Cursor, Page, read_page
 
 # Newest job ids that the index can list.
 _INDEX_LENGTH = 10_000
@@ -67,7 +67,7 @@ class JobStore:
         """Tells the browser host that runs the job, if one does."""
         self._client.publish(keys.JOB_CANCEL_CHANNEL, job_id)
 
-    def newest(self, *, limit: int, cursor: float | None) -> Page[Job]:
+    def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Job]:
         return read_page(self._client, keys.JOB_INDEX, self._get_many, limit=limit, cursor=cursor)
 
     def _get_many(self, job_ids: list[str]) -> list[Job | None]:

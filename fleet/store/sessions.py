@@ -9,7 +9,7 @@ from fleet import keys
 from fleet.clock import utc_now
 from fleet.models.session import EndReason, Session, SessionEnd, SessionState
 from fleet.store.connection import RedisClient, script
-from fleet.store.index import Page, read_page
+from fleet.store.index import Cursor, Page, read_page
 
 
 class SessionStore:
@@ -114,7 +114,7 @@ class SessionStore:
                 batch.exists(keys.session(session_id))
             return {session_id for session_id, exists in zip(session_ids, batch.execute(), strict=True) if exists}
 
-    def newest(self, *, limit: int, cursor: float | None) -> Page[Session]:
+    def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return read_page(self._client, keys.SESSION_INDEX, self._get_many, limit=limit, cursor=cursor)
 
     def _get_many(self, session_ids: list[str]) -> list[Session | None]:
