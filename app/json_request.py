@@ -1,11 +1,18 @@
 """Bodies: a JSON object, or nothing at all. Anything else has its own error."""
 
 import json
+import re
+from itertools import accumulate
 from typing import Any
 
 from flask import Request
 
 from fleet.errors import InvalidJson, UnsupportedMediaType
+
+# Deeper than any option goes, storage states of big sites included.
+_DEPTH_MAX = 64
+_OTHER_BYTES = bytes(set(range(256)) - set(b"{}[]"))
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 class JsonRequest(Request):
@@ -19,20 +26,42 @@ class JsonRequest(Request):
         try:
             parsed = json.loads(body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            plain = isinstance(error, (UnicodeDecodeError, RecursionError))
-            reason = "not UTF-8 text, or nested too deeply" if plain else str(error)
-            raise InvalidJson(f"The body is not valid JSON: {reason}.") from error
-        if b"\\ud" in body.lower():
-            _refuse_lone_surrogates(parsed)
+            raise InvalidJson(f"The body is not valid JSON: {_reason(error)}.") from error
         if not isinstance(parsed, dict):
             raise InvalidJson("The body must be a JSON object.")
+        if _depth(body) > _DEPTH_MAX:
+            raise InvalidJson(f"The body is nested more than {_DEPTH_MAX} levels deep.")
+        if b"\\ud" in body.lower():
+            _refuse_lone_surrogates(parsed)
         return parsed
+
+
+def _reason(error: Exception) -> str:
+    """Without Python's own advice to Python programmers."""
+    match error:
+        case json.JSONDecodeError() | UnwantedNumber():
+            return str(error)
+        case UnicodeDecodeError():
+            return "it is not UTF-8 text"
+        case RecursionError():
+            return "it is nested too deeply"
+        case _:
+            return "a number has too many digits"
+
+
+def _depth(body: bytes) -> int:
+    """Of objects and lists in a body that is valid JSON."""
+    brackets = _STRINGS.sub(b"", body).translate(None, delete=_OTHER_BYTES)
+    return max(accumulate(1 if bracket in b"{[" else -1 for bracket in brackets), default=0)
+
+
+class UnwantedNumber(ValueError):
+    """NaN or an infinity."""
 
 
 def _refuse_constant(name: str) -> None:
     """Python reads NaN and Infinity; JSON has neither."""
-    message = f"{name} is not a JSON number"
-    raise ValueError(message)
+    raise UnwantedNumber(f"{name} is not a JSON number")
 
 
 def _refuse_lone_surrogates(parsed: Any) -> None:

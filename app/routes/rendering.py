@@ -8,7 +8,7 @@ from flask import g, request
 
 from app.services.accepted import Accepted
 from app.wiring import services
-from fleet.errors import InvalidRequest
+from fleet.errors import InvalidRequest, JobNotFound
 from fleet.models.job import Job
 from fleet.models.session import Session
 from fleet.store.index import Cursor, Page
@@ -34,7 +34,13 @@ def accepted_once(accept: Callable[[str], Accepted]) -> Accepted:
 
 def after_waiting(accepted: Accepted, seconds: float) -> Job:
     """The accepted job, as it stands after at most `seconds`."""
-    return services().jobs.wait(accepted.job.id, seconds) if seconds else accepted.job
+    if not seconds:
+        return accepted.job
+    try:
+        return services().jobs.wait(accepted.job.id, seconds)
+    except JobNotFound:
+        # A repeated request, whose job's record has expired since the first answer.
+        return accepted.job
 
 
 def job_answer(job: Job) -> Answer:

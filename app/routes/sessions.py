@@ -16,6 +16,7 @@ from app.routes.rendering import (
     session_json,
 )
 from app.wiring import services
+from fleet.errors import SessionEnded, SessionNotFound
 from fleet.models.capture import CaptureRequest
 from fleet.models.job import JobState
 from fleet.models.session import Session, SessionRequest
@@ -33,7 +34,11 @@ def create_session(body: SessionRequest, query: WaitQuery) -> Answer:
         return accepted.to_json() | {"job": job_json(job)}, HTTPStatus.ACCEPTED
     if job.state is not JobState.SUCCEEDED:
         return {"session": session_json(accepted.session), "job": job_json(job)}, HTTPStatus.OK
-    session = services().sessions.get(accepted.session.id)
+    try:
+        session = services().sessions.get(accepted.session.id)
+    except (SessionEnded, SessionNotFound):
+        # A repeated request for a session that has ended since, or one with a very short life.
+        session = accepted.session
     return {"session": session_json(session), "job": job_json(job)}, HTTPStatus.CREATED
 
 

@@ -77,4 +77,4 @@ def _has_expired(folder_name: str, now: datetime) -> bool:
         hour = datetime.strptime(folder_name, _HOUR).replace(tzinfo=UTC)
     except ValueError:
         return False
-    return hour + timedelta(hours=1) <= now
+    return hour.strftime(_HOUR) == folder_name and hour + timedelta(hours=1) <= now

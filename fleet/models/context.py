@@ -9,6 +9,29 @@ from pydantic.alias_generators import to_camel
 from fleet.models.base import Input
 
 _HEADERS_MAX = 64
+_HEADER_VALUE = r"^[\t\x20-\x7e\x80-\xff]*$"
+
+# Those that Playwright maps to one of Chromium's.
+Permission = Literal[
+    "accelerometer",
+    "ambient-light-sensor",
+    "background-sync",
+    "camera",
+    "clipboard-read",
+    "clipboard-write",
+    "geolocation",
+    "gyroscope",
+    "local-fonts",
+    "local-network-access",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "midi-sysex",
+    "notifications",
+    "payment-handler",
+    "screen-wake-lock",
+    "storage-access",
+]
 
 
 class Viewport(Input):
@@ -64,7 +87,7 @@ class StorageState(Input):
 Headers = Annotated[
     dict[
         Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", max_length=256)],
-        Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$", max_length=8192)],
+        Annotated[str, Field(pattern=_HEADER_VALUE, max_length=8192)],
     ],
     Field(max_length=_HEADERS_MAX),
 ]
@@ -73,7 +96,7 @@ Headers = Annotated[
 class ContextOptions(Input):
     viewport: Viewport | None = None
     screen: Viewport | None = None
-    user_agent: Annotated[str, Field(max_length=1024)] | None = None
+    user_agent: Annotated[str, Field(pattern=_HEADER_VALUE, max_length=1024)] | None = None
     locale: Annotated[str, Field(max_length=64)] | None = None
     timezone_id: Annotated[str, Field(max_length=64)] | None = None
     color_scheme: Literal["light", "dark", "no-preference"] | None = None
@@ -86,7 +109,7 @@ class ContextOptions(Input):
     extra_http_headers: Headers | None = None
     http_credentials: HttpCredentials | None = None
     geolocation: Geolocation | None = None
-    permissions: Annotated[list[str], Field(max_length=32)] | None = None
+    permissions: Annotated[list[Permission], Field(max_length=32)] | None = None
     java_script_enabled: bool | None = None
     ignore_https_errors: bool | None = None
     bypass_csp: bool | None = None

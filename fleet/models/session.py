@@ -38,13 +38,19 @@ class EndReason(StrEnum):
     CREATE_FAILED = "create_failed"
 
 
+Metadata = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=32),
+]
+
+
 class SessionRequest(ContextOptions):
     """Body of a session's creation. Durations in seconds."""
 
     ttl: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
     max_lifetime: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
     url: HttpUrl | None = None
-    metadata: Annotated[dict[str, str], Field(max_length=32)] = {}
+    metadata: Metadata = {}
 
 
 class Session(Record):

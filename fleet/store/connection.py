@@ -75,7 +75,7 @@ def connect(url: str, *, retries: int) -> RedisClient:
         health_check_interval=30,
         retry=Retry(backoff, retries=retries),
     )
-    return RedisClient(connection_pool=pool)
+    return RedisClient.from_pool(pool)  # type: ignore[return-value]  # typed as its base class
 
 
 def script(client: RedisClient, name: str) -> Script:

@@ -9,7 +9,7 @@ from fleet.store.connection import RedisClient
 
 T = TypeVar("T")
 
-# Entries of one score that a page's border may cut through.
+# Entries of one score (one microsecond) that a page's border may cut through; more would end a listing early.
 _TIES_MAX = 100
 
 

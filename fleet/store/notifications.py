@@ -33,7 +33,8 @@ class Notifications:
     def stop(self) -> None:
         """Returns when the thread has ended, after at most two polls."""
         self._stopping.set()
-        self._thread.join(timeout=2 * _POLL_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2 * _POLL_SECONDS)
 
     def _run(self) -> None:
         failures = 0

@@ -1,16 +1,20 @@
 """One Chrome, driven by Playwright: started when first needed, started anew when it has died."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
-from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
 from fleet.models.context import ContextOptions
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.racing import unless
 from workers.browser_host.translation import context_errors
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +54,8 @@ class Chrome:
         self._starting = asyncio.Lock()
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self._died = asyncio.Event()
+        self._orphans: set[asyncio.Task[None]] = set()
 
     @property
     def is_running(self) -> bool:
@@ -74,6 +80,7 @@ class Chrome:
                 message = "Chrome does not start on this worker; its log has the cause. Send the job again."
                 raise BrowserUnavailable(message) from error
             self._browser.on("disconnected", self._on_disconnected)
+            self._died = asyncio.Event()
             _log.info("chrome started", version=self._browser.version)
             return self._browser
 
@@ -93,6 +100,7 @@ class Chrome:
     def _on_disconnected(self, browser: Browser) -> None:
         if browser is self._browser:
             _log.error("chrome died")
+            self._died.set()
             self._on_died()
 
     async def new_context(self, options: ContextOptions) -> BrowserContext:
@@ -102,7 +110,23 @@ class Chrome:
         if options.proxy is not None:
             given["proxy"]["server"] = await self._egress.pinned(options.proxy.server)
         with context_errors():
-            return await browser.new_context(accept_downloads=False, **given)
+            return await self._owned(browser.new_context(accept_downloads=False, **given))
+
+    async def new_page(self, context: BrowserContext) -> Page:
+        """Raises InvalidRequest (an option that only a page shows to be wrong) or BrowserUnavailable."""
+        died = BrowserUnavailable("Chrome died while a page was opened. Send the job again.")
+        with context_errors():
+            return await unless(self._died, context.new_page(), died)
+
+    async def _owned(self, opening: Coroutine[Any, Any, BrowserContext]) -> BrowserContext:
+        """A context that opens although nobody waits for it any more is closed again."""
+        task = asyncio.ensure_future(opening)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._orphans.add(closing := asyncio.create_task(_close_when_open(task)))
+            closing.add_done_callback(self._orphans.discard)
+            raise
 
     async def stop(self) -> None:
         async with self._starting:
@@ -120,6 +144,11 @@ class Chrome:
 
 async def close_context(context: BrowserContext) -> None:
     await _bounded(context.close(), "context")
+
+
+async def _close_when_open(opening: asyncio.Future[BrowserContext]) -> None:
+    with contextlib.suppress(PlaywrightError):
+        await close_context(await opening)
 
 
 async def _bounded(closing: Awaitable[None], what: str) -> None:

@@ -13,7 +13,6 @@ from fleet.models.session import SessionRequest
 from workers.browser_host.captures import Captures, Taken
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.sessions import Sessions
-from workers.browser_host.translation import context_errors
 
 Params = dict[str, Any]
 
@@ -50,9 +49,7 @@ class Commands:
     async def _fresh_page(self, request: OneShotCaptureRequest) -> AsyncIterator[Page]:
         context = await self._chrome.new_context(request.context)
         try:
-            with context_errors():
-                page = await context.new_page()
-            yield page
+            yield await self._chrome.new_page(context)
         finally:
             await close_context(context)
 

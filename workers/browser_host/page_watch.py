@@ -10,6 +10,7 @@ from playwright.async_api import Error as PlaywrightError
 from fleet.errors import EgressBlocked, PageCrashed
 from fleet.models.manifest import ConsoleError, FailedRequest
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.racing import unless
 from workers.browser_host.translation import is_not_connected
 
 _ENTRIES_MAX = 100
@@ -46,17 +47,7 @@ class PageWatch:
 
     async def unless_crashed(self, work: Coroutine[Any, Any, T]) -> T:
         """The work's result. Raises PageCrashed at once when the page dies: not every call notices."""
-        task = asyncio.ensure_future(work)
-        crash = asyncio.ensure_future(self._crashed.wait())
-        try:
-            await asyncio.wait({task, crash}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise PageCrashed("The page crashed its renderer process.")
-            return task.result()
-        finally:
-            task.cancel()
-            crash.cancel()
-            await asyncio.gather(task, crash, return_exceptions=True)
+        return await unless(self._crashed, work, PageCrashed("The page crashed its renderer process."))
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error" and len(self.console_errors) < _ENTRIES_MAX:

@@ -99,10 +99,9 @@ def _whole_page(state: _PageState, warnings: list[str]) -> dict[str, float]:
 def _is_plain(output: Screenshot, state: _PageState) -> bool:
     """Whether Playwright would do nothing to the page before the picture is taken."""
     hides_caret = state.has_caret and output.caret == "hide"
-    # A clip and a device scale factor together are Playwright's to work out.
-    is_scaled = state.ratio != 1 and (output.full_page or output.scale == "css")
     changes = output.omit_background or output.animations == "disabled" or hides_caret
-    return not (changes or is_scaled or output.clip)
+    # A clip, and a device scale factor, are Playwright's to work out.
+    return not (changes or output.clip) and state.ratio == 1
 
 
 async def _over_cdp(cdp: CDPSession, output: Screenshot, clip: dict[str, float] | None) -> bytes:

@@ -11,21 +11,27 @@ from fleet.models.session import SessionRequest
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
-from workers.browser_host.translation import context_errors
 
 
 @dataclass
 class HeldSession:
     """`page` is None after a capture that left it in an unknown state; the next one gets a new page."""
 
+    chrome: Chrome
     context: BrowserContext
     page: Page | None = None
 
     async def ensure_page(self) -> Page:
         if self.page is None or self.page.is_closed():
-            with context_errors():
-                self.page = await self.context.new_page()
+            page = self.page = await self.chrome.new_page(self.context)
+            page.once("crash", self._forget)
+            return page
         return self.page
+
+    def _forget(self, page: Page) -> None:
+        """A page may also die while no capture watches it."""
+        if self.page is page:
+            self.page = None
 
     async def discard_page(self) -> None:
         page, self.page = self.page, None
@@ -69,7 +75,7 @@ class Sessions:
             raise WorkerFull(f"This worker holds {self._limit} sessions, its limit. Try again later.")
         self._opening.add(session_id)
         try:
-            held = HeldSession(await self._chrome.new_context(request))
+            held = HeldSession(self._chrome, await self._chrome.new_context(request))
             self._held[session_id] = held
         finally:
             self._opening.discard(session_id)

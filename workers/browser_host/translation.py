@@ -117,9 +117,11 @@ def context_errors() -> Iterator[None]:
     try:
         yield
     except PlaywrightError as error:
+        if (gone := _of_page(error)) is not None:
+            raise gone from error
         if any(text in error.message for text in _BAD_OPTIONS):
             raise InvalidRequest(f"Chrome refuses a context option: {_first_line(error)}") from error
-        raise _of_page(error) or BrowserUnavailable("Chrome did not open a context. Send the job again.") from error
+        raise BrowserUnavailable("Chrome did not open a context. Send the job again.") from error
 
 
 def _of_page(error: PlaywrightError) -> FleetError | None:

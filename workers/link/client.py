@@ -8,16 +8,16 @@ from pathlib import Path
 from fleet.errors import BrowserUnavailable
 from workers.link import protocol
 
-# A host that has just been started answers within a few seconds.
-_CONNECT_PATIENCE_SECONDS = 15.0
 _CONNECT_PAUSE_CAP_SECONDS = 1.0
 # The host keeps the deadline itself; this is how much later it is taken for hung.
 _ANSWER_MARGIN_SECONDS = 10.0
 
 
 class HostClient:
-    def __init__(self, socket_path: Path) -> None:
+    def __init__(self, socket_path: Path, *, patience_seconds: float = 15.0) -> None:
+        """`patience_seconds`: how long a host that does not listen yet is waited for."""
         self._path = socket_path
+        self._patience_seconds = patience_seconds
 
     def call(self, command: str, params: protocol.Message, *, timeout_seconds: float) -> protocol.Message:
         """The command's result.
@@ -38,7 +38,7 @@ class HostClient:
         return protocol.result_of(protocol.decode(answer))
 
     def _connect(self) -> socket.socket:
-        deadline = time.monotonic() + _CONNECT_PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         pause = 0.05
         while True:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
