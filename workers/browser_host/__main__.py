@@ -6,6 +6,7 @@ Started and stopped by the Celery worker's parent (workers/host_process.py).
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -30,7 +31,11 @@ def main() -> None:
     die_with(given.parent)
     config = settings()
     configure_logs(config.log_level, config.log_format, worker=given.worker, part="browser_host")
-    asyncio.run(_serve(given.worker, given.socket, config))
+    try:
+        asyncio.run(_serve(given.worker, given.socket, config))
+    finally:
+        # The parent removes it too, unless it was killed.
+        shutil.rmtree(given.socket.parent, ignore_errors=True)
 
 
 async def _serve(worker: str, socket_path: Path, config: Settings) -> None:

@@ -1,6 +1,7 @@
 """What a pool child may ask of the host. Parameters and results are JSON-like; outputs are bytes."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from workers.browser_host.sessions import Sessions
 
 Params = dict[str, Any]
 
+# Cancellations that are remembered for commands still to come.
+_CANCELLED_MAX = 1_000
+
 
 class Commands:
     def __init__(self, chrome: Chrome, sessions: Sessions, captures: Captures) -> None:
@@ -23,7 +27,7 @@ class Commands:
         self._sessions = sessions
         self._captures = captures
         self._running: dict[str, asyncio.Task[Any]] = {}
-        self._cancelled: set[str] = set()
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
 
     def table(self) -> dict[str, Callable[[Params], Awaitable[Params]]]:
         return {
@@ -34,10 +38,12 @@ class Commands:
         }
 
     def cancel(self, job_id: str) -> None:
-        """Ends the job's command with JobCancelled, if it runs here."""
+        """Ends the job's command with JobCancelled, now or as soon as it comes: every host hears of every job."""
+        self._cancelled[job_id] = None
+        while len(self._cancelled) > _CANCELLED_MAX:
+            self._cancelled.popitem(last=False)
         task = self._running.get(job_id)
         if task is not None:
-            self._cancelled.add(job_id)
             task.cancel()
 
     async def _one_shot_capture(self, params: Params) -> Params:
@@ -79,6 +85,9 @@ class Commands:
     async def _as_job(self, job_id: str) -> AsyncIterator[None]:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # commands run in tasks of the server
+        cancelled = JobCancelled("The job was cancelled while it ran.")
+        if job_id in self._cancelled:
+            raise cancelled
         self._running[job_id] = task
         try:
             yield
@@ -86,10 +95,9 @@ class Commands:
             if job_id not in self._cancelled:
                 raise
             task.uncancel()
-            raise JobCancelled("The job was cancelled while it ran.") from None
+            raise cancelled from None
         finally:
             self._running.pop(job_id, None)
-            self._cancelled.discard(job_id)
 
 
 @asynccontextmanager

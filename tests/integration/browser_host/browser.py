@@ -1,0 +1,140 @@
+"""The browser host's parts as the host wires them, asked by command, without socket and store."""
+
+import asyncio
+import inspect
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+from fleet.egress import parse_policy
+from fleet.ids import new_id
+from fleet.models.manifest import PageVisit
+from fleet.settings import Settings
+from workers.browser_host.captures import Captures
+from workers.browser_host.chrome import Chrome, ChromeOptions
+from workers.browser_host.commands import Commands
+from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.sessions import Sessions
+
+SESSION_LIMIT = 4
+# Where the pages of these tests are served, and nothing else.
+EGRESS = parse_policy("127.0.0.1")
+HTML_OUTPUT = {"kind": "html"}
+
+
+def chrome_options() -> ChromeOptions:
+    """As the host starts it."""
+    return ChromeOptions(executable=Settings().chrome_executable(), heap_limit_mb=100, sandbox=os.geteuid() != 0)
+
+
+@dataclass(frozen=True)
+class Captured:
+    visit: PageVisit
+    contents: list[bytes]
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> "Captured":
+        visit = PageVisit.model_validate_json(answer["visit"])
+        return cls(visit, [output["content"] for output in answer["outputs"]])
+
+    @property
+    def content(self) -> bytes:
+        (only,) = self.contents
+        return only
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The JSON in the page's <pre>, from a capture of its html."""
+        found = re.search(r"<pre>(.*?)</pre>", self.text, re.DOTALL)
+        assert found, self.text
+        told: dict[str, Any] = json.loads(unescape(found[1]))
+        return told
+
+    @property
+    def picture(self) -> Image.Image:
+        picture = Image.open(BytesIO(self.content))
+        # Decodes every pixel; opening reads the header only.
+        picture.load()
+        return picture
+
+
+class Browser:
+    """Works from `start` to `stop`; Chrome starts when it is first needed."""
+
+    def __init__(self) -> None:
+        self._egress = EgressProxy(EGRESS)
+        self.chrome = Chrome(chrome_options(), self._egress, on_died=lambda: None)
+        self.sessions = Sessions(self.chrome, self._egress, limit=SESSION_LIMIT)
+        self.commands = Commands(self.chrome, self.sessions, Captures(self._egress))
+
+    async def start(self) -> None:
+        await self._egress.start()
+
+    async def stop(self) -> None:
+        await self.sessions.close_all()
+        await self.chrome.stop()
+        await self._egress.stop()
+
+    async def capture(self, url: str | None = None, *, job_id: str | None = None, **request: Any) -> Captured:
+        """A one-shot capture; `request`: more fields of its body."""
+        body = json.dumps({"url": url, **request})
+        return Captured.from_answer(await self._call("capture", job_id=job_id or new_id("job"), request=body))
+
+    async def open_session(self, *, job_id: str | None = None, **request: Any) -> str:
+        """The id of a new session; `request`: fields of its body."""
+        session_id = new_id("ses")
+        job_id = job_id or new_id("job")
+        await self._call("open_session", job_id=job_id, session_id=session_id, request=json.dumps(request))
+        return session_id
+
+    async def capture_in(
+        self, session_id: str, url: str | None = None, *, job_id: str | None = None, **request: Any
+    ) -> Captured:
+        body = json.dumps({"url": url, **request})
+        params = {"job_id": job_id or new_id("job"), "session_id": session_id, "request": body}
+        return Captured.from_answer(await self._call("session_capture", **params))
+
+    async def close_session(self, session_id: str) -> bool:
+        answer = await self._call("close_session", session_id=session_id)
+        return bool(answer["closed"])
+
+    async def contexts(self) -> int:
+        """How many contexts Chrome itself has: Playwright does not know of one whose opening was cancelled."""
+        answer = await self._ask_chrome("Target.getBrowserContexts")
+        return len(answer["browserContextIds"])
+
+    async def process_ids(self, kind: str) -> list[int]:
+        """Of Chrome's processes of that kind: `browser`, `renderer`."""
+        answer = await self._ask_chrome("SystemInfo.getProcessInfo")
+        return [process["id"] for process in answer["processInfo"] if process["type"] == kind]
+
+    async def _ask_chrome(self, method: str) -> dict[str, Any]:
+        cdp = await (await self.chrome.ensure_started()).new_browser_cdp_session()
+        try:
+            return await cdp.send(method)
+        finally:
+            await cdp.detach()
+
+    async def _call(self, command: str, **params: Any) -> dict[str, Any]:
+        return await self.commands.table()[command](params)
+
+
+async def comes_true(condition: Callable[[], Any], seconds: float = 10) -> None:
+    """Returns once `condition`, a function or coroutine function, holds; the loop runs meanwhile."""
+    async with asyncio.timeout(seconds):
+        while True:
+            value = condition()
+            if await value if inspect.isawaitable(value) else value:
+                return
+            await asyncio.sleep(0.02)

@@ -1,0 +1,81 @@
+"""Async tests on one event loop, with one Chrome on it that they share."""
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from fleet.settings import Settings
+from tests.integration.browser_host.browser import Browser
+from tests.integration.conftest import missing
+from tests.pages.server import PagesServer
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A coroutine runs on the loop of `runner`; other tests are pytest's own business."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    wanted = inspect.signature(pyfuncitem.obj).parameters
+    arguments = {name: pyfuncitem.funcargs[name] for name in wanted}
+    loop = cast("asyncio.Runner", pyfuncitem.funcargs["runner"])
+    loop.run(pyfuncitem.obj(**arguments))
+    return True
+
+
+@pytest.fixture(scope="package")
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where Playwright and Chrome keep their files; a worker gives its host such a folder."""
+    folder = tmp_path_factory.mktemp("host")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="package", autouse=True)
+def runner(temporary_folder: Path) -> Iterator[asyncio.Runner]:
+    try:
+        Settings().chrome_executable()
+    except FileNotFoundError:
+        missing("chromium-headless-shell")
+    with asyncio.Runner() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def shared_browser(runner: asyncio.Runner) -> Iterator[Browser]:
+    shared = Browser()
+    runner.run(shared.start())
+    yield shared
+    runner.run(shared.stop())
+
+
+@pytest.fixture
+def browser(shared_browser: Browser, runner: asyncio.Runner) -> Iterator[Browser]:
+    """A Chrome without a context. A test that kills it takes `own_browser`."""
+    yield shared_browser
+    runner.run(_clear(shared_browser))
+
+
+async def _clear(browser: Browser) -> None:
+    await browser.sessions.close_all()
+    if await browser.contexts():
+        # The test has failed; the next one starts another Chrome.
+        await browser.chrome.stop()
+
+
+@pytest.fixture
+def own_browser(runner: asyncio.Runner) -> Iterator[Browser]:
+    own = Browser()
+    runner.run(own.start())
+    yield own
+    runner.run(own.stop())
+
+
+@pytest.fixture(scope="package")
+def pages() -> Iterator[PagesServer]:
+    with PagesServer() as running:
+        yield running

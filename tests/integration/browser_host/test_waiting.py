@@ -1,0 +1,59 @@
+"""A capture takes the page at the moment that the request names."""
+
+import pytest
+
+from tests.integration.browser_host.browser import HTML_OUTPUT, Browser
+from tests.pages.server import PagesServer
+
+LATE = '<p id="late">Here I am</p>'
+
+
+async def test_without_a_wait_a_late_element_is_missed(browser: Browser, pages: PagesServer) -> None:
+    captured = await browser.capture(f"{pages.url}/late", outputs=[HTML_OUTPUT])
+    assert LATE not in captured.text
+
+
+async def test_wait_for_selector_waits_until_the_element_is_there(browser: Browser, pages: PagesServer) -> None:
+    captured = await browser.capture(
+        f"{pages.url}/late", wait_for_selector={"selector": "#late"}, outputs=[HTML_OUTPUT]
+    )
+    assert LATE in captured.text
+
+
+async def test_wait_for_selector_waits_until_the_element_has_gone(browser: Browser) -> None:
+    html = "<p id=loading>Loading</p><script>setTimeout(() => document.querySelector('p').remove(), 300)</script>"
+    waiting = {"selector": "#loading", "state": "detached"}
+    captured = await browser.capture(html=html, wait_for_selector=waiting, outputs=[HTML_OUTPUT])
+    assert "Loading</p>" not in captured.text
+
+
+async def test_wait_for_timeout_lets_the_page_go_on(browser: Browser, pages: PagesServer) -> None:
+    captured = await browser.capture(f"{pages.url}/late", wait_for_timeout=900, outputs=[HTML_OUTPUT])
+    assert LATE in captured.text
+
+
+@pytest.mark.parametrize(
+    ("wait_until", "seen"), [("commit", False), ("domcontentloaded", False), ("load", True), ("networkidle", True)]
+)
+async def test_wait_until_decides_whether_a_slow_image_is_waited_for(
+    browser: Browser, pages: PagesServer, wait_until: str, seen: bool
+) -> None:
+    captured = await browser.capture(f"{pages.url}/images", goto={"wait_until": wait_until}, outputs=[HTML_OUTPUT])
+    assert ("image of 1 pixel is there" in captured.text) is seen
+
+
+async def test_networkidle_waits_for_what_scripts_fetch_after_load(browser: Browser, pages: PagesServer) -> None:
+    goto = {"wait_until": "networkidle"}
+    captured = await browser.capture(f"{pages.url}/fetching", goto=goto, outputs=[HTML_OUTPUT])
+    assert "fetched 35 bytes" in captured.text
+
+
+async def test_a_page_that_never_ends_can_be_captured_from_its_beginning(browser: Browser, pages: PagesServer) -> None:
+    captured = await browser.capture(f"{pages.url}/slow", goto={"wait_until": "commit"}, outputs=[HTML_OUTPUT])
+    assert captured.visit.status == 200
+
+
+async def test_the_referer_is_sent(browser: Browser, pages: PagesServer) -> None:
+    goto = {"referer": "http://elsewhere.example/page"}
+    captured = await browser.capture(f"{pages.url}/headers", goto=goto, outputs=[HTML_OUTPUT])
+    assert captured.told["referer"] == "http://elsewhere.example/page"

@@ -1,0 +1,108 @@
+"""After all that the fleet does with its store, every key ends by itself and is one of the catalogue."""
+
+import re
+
+import pytest
+
+from fleet import keys
+from fleet.clock import utc_now
+from fleet.ids import new_id
+from fleet.models.artifact import StoredArtifact
+from fleet.models.job import JobKind, JobState
+from fleet.models.session import EndReason
+from fleet.store import Store
+from tests.factories import a_job, a_manifest, a_worker_report, an_artifact
+
+
+@pytest.fixture
+def busy(store: Store) -> Store:
+    """A store in which everything has happened at least once."""
+    _, used, ended = (_create_a_session(store) for _ in range(3))
+    _use_a_session(store, used)
+    _use_a_session(store, ended)
+    _end_a_session(store, ended)
+    _run_captures(store)
+    store.idempotency.claim("claimed", "request")
+    store.idempotency.claim("answered", "request")
+    store.idempotency.keep("answered", "request", {"job": {}})
+    store.artifacts.put(StoredArtifact(artifact=an_artifact(), location="somewhere"))
+    for name in ("fleet@one", "fleet@two"):
+        store.workers.renew(a_worker_report(name=name))
+    store.workers.leave("fleet@two")
+    return store
+
+
+def _create_a_session(store: Store) -> str:
+    """The id of one whose only job is its creation."""
+    session_id = new_id("ses")
+    creation = a_job(kind=JobKind.SESSION_CREATE, session_id=session_id)
+    store.waiting.try_join("sessions", creation.id, utc_now())
+    store.jobs.create(creation, "{}")
+    store.sessions.create(session_id, ttl=600, max_lifetime=3600, metadata={}, options_json="{}", job_id=creation.id)
+    return session_id
+
+
+def _use_a_session(store: Store, session_id: str) -> None:
+    """All its jobs have run, then one more runs while another waits."""
+    creation = store.session_jobs.claim(session_id, "runner") or ""
+    store.sessions.hold(session_id, at_least_seconds=60)
+    store.sessions.renew(session_id, state="running", worker="fleet@one", url="http://a.example/")
+    store.session_jobs.release(session_id, "runner", creation)
+    for job in (a_job(session_id=session_id), a_job(kind=JobKind.SESSION_DELETE, session_id=session_id)):
+        store.jobs.create(job, "{}")
+        store.sessions.add_job(session_id, job.id)
+    store.session_jobs.claim(session_id, "runner")
+    store.sessions.hold(session_id, at_least_seconds=60)
+
+
+def _end_a_session(store: Store, session_id: str) -> None:
+    store.sessions.end(session_id, EndReason.DELETED)
+    store.sessions.renew(session_id, title="too late")
+    store.sessions.add_job(session_id, "too late")
+
+
+def _run_captures(store: Store) -> None:
+    """One that succeeds, one that is cancelled, one whose record expires while it waits."""
+    succeeding, cancelled, expired = (a_job() for _ in range(3))
+    for job in (succeeding, cancelled, expired):
+        store.waiting.try_join("captures", job.id, utc_now())
+        store.jobs.create(job, "{}")
+    running = store.jobs.move(succeeding, JobState.RUNNING)
+    assert running is not None
+    store.jobs.move(running, JobState.SUCCEEDED, result=a_manifest(an_artifact()))
+    store.jobs.move(cancelled, JobState.CANCELLED)
+    store.waiting.leave("captures", cancelled.id)
+    store.client.delete(keys.job(expired.id), keys.job_request(expired.id))
+    store.jobs.move(expired, JobState.RUNNING)
+    store.jobs.newest(limit=10, cursor=None)
+
+
+def all_keys(store: Store) -> list[str]:
+    return [str(key) for key in store.client.scan_iter("*")]
+
+
+def entry_of(key: str) -> keys.CatalogueEntry | None:
+    """The entry that describes the key: `{id}` and words in capitals stand for a part of the key."""
+    for entry in keys.CATALOGUE:
+        if re.fullmatch(re.sub(r"\\\{id\\\}|[A-Z]{2,}", "[^:]+", re.escape(entry.pattern)), key):
+            return entry
+    return None
+
+
+def test_every_kind_of_key_was_written(busy: Store) -> None:
+    assert {entry_of(key) for key in all_keys(busy)} == set(keys.CATALOGUE)
+
+
+def test_every_key_has_a_ttl(busy: Store) -> None:
+    assert {key: busy.client.ttl(key) for key in all_keys(busy) if busy.client.ttl(key) <= 0} == {}
+
+
+def test_every_key_is_of_the_type_that_the_catalogue_says(busy: Store) -> None:
+    found = {key: busy.client.type(key) for key in all_keys(busy)}
+    described = {key: entry.type for key in found if (entry := entry_of(key))}
+
+    assert found == described
+
+
+def test_no_key_outlives_the_longest_that_is_kept(busy: Store) -> None:
+    assert max(busy.client.ttl(key) for key in all_keys(busy)) <= keys.INDEX_SECONDS

@@ -1,0 +1,77 @@
+from datetime import timedelta
+
+from fleet import keys
+from fleet.clock import utc_now
+from fleet.store import Store
+from tests.factories import a_worker_report
+
+
+def names(store: Store) -> set[str]:
+    return {report.name for report in store.workers.alive()}
+
+
+def test_a_fleet_without_workers_has_none(store: Store) -> None:
+    assert store.workers.alive() == []
+
+
+def test_a_report_comes_back_as_it_was_given(store: Store) -> None:
+    report = a_worker_report(sessions=3)
+    store.workers.renew(report)
+
+    assert store.workers.alive() == [report]
+
+
+def test_every_worker_has_its_own_lease(store: Store) -> None:
+    for name in ("fleet@one", "fleet@two"):
+        store.workers.renew(a_worker_report(name=name))
+
+    assert names(store) == {"fleet@one", "fleet@two"}
+
+
+def test_the_last_report_of_a_worker_counts(store: Store) -> None:
+    store.workers.renew(a_worker_report(sessions=1))
+    store.workers.renew(a_worker_report(sessions=2))
+
+    assert [report.sessions for report in store.workers.alive()] == [2]
+
+
+def test_a_worker_that_left_is_gone(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one"))
+    store.workers.renew(a_worker_report(name="fleet@two"))
+    store.workers.leave("fleet@one")
+
+    assert names(store) == {"fleet@two"}
+
+
+def test_a_worker_that_leaves_twice_has_left(store: Store) -> None:
+    store.workers.leave("fleet@one")
+
+    assert names(store) == set()
+
+
+def test_a_lease_runs_out_within_15_seconds(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one"))
+
+    assert 0 < store.client.ttl(keys.worker("fleet@one")) <= 15
+
+
+def test_a_worker_whose_lease_has_run_out_is_gone(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one"))
+    store.client.delete(keys.worker("fleet@one"))
+
+    assert names(store) == set()
+
+
+def test_a_renewal_renews_the_lease(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one"))
+    store.client.expire(keys.worker("fleet@one"), 1)
+    store.workers.renew(a_worker_report(name="fleet@one"))
+
+    assert store.client.ttl(keys.worker("fleet@one")) > 10
+
+
+def test_the_index_forgets_workers_that_are_long_gone(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one", reported_at=utc_now() - timedelta(minutes=1)))
+    store.workers.renew(a_worker_report(name="fleet@two"))
+
+    assert store.client.zrange(keys.WORKER_INDEX, 0, -1) == ["fleet@two"]

@@ -1,0 +1,25 @@
+"""Redis goes away in the middle of jobs and comes back: they all end, in the same worker."""
+
+import time
+
+from fleet.models.job import JobState
+from tests.integration.redis_server import RedisServer
+from tests.integration.worker.running_fleet import RunningFleet
+from tests.pages.server import PagesServer
+from tests.polling import eventually
+
+_OUTAGE_SECONDS = 3
+
+
+def test_jobs_outlast_an_outage_of_redis(own_fleet: RunningFleet, own_redis: RedisServer, pages: PagesServer) -> None:
+    running = [own_fleet.capture(f"{pages.url}/gate/outage") for _ in range(4)]
+    eventually(lambda: all(map(own_fleet.runs, running)), seconds=30)
+    waiting = [own_fleet.capture(f"{pages.url}/plain") for _ in range(4)]
+    own_redis.stop()
+    pages.open_gate("outage")
+    # How long Redis is away is the subject here; nothing is waited for.
+    time.sleep(_OUTAGE_SECONDS)
+    own_redis.start()
+    jobs = [own_fleet.end_of(job_id) for job_id in (*running, *waiting)]
+    assert [(job.state, job.attempts) for job in jobs] == [(JobState.SUCCEEDED, 1)] * 8
+    assert own_fleet.end_of(own_fleet.capture(f"{pages.url}/plain")).state is JobState.SUCCEEDED

@@ -1,0 +1,120 @@
+"""A real worker: `celery worker` in a process of its own, with its pool, its host and its Chrome."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+from celery import Celery
+
+from fleet.settings import Settings
+from fleet.store import Store
+from tests.integration.worker.processes import alive, children, command, descendants, kill
+from tests.polling import eventually
+
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+class Worker:
+    """Runs from `__enter__` to `__exit__`; its lease is held in between."""
+
+    def __init__(self, settings: Settings, store: Store, folder: Path, *, concurrency: int = 4) -> None:
+        """`folder`: for its log and, as TMPDIR, for all that it keeps on disk while it runs."""
+        self._settings = settings
+        self._store = store
+        self._concurrency = concurrency
+        self._log = folder / "worker.log"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._own: list[int] = []
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def name(self) -> str:
+        (report,) = self._store.workers.alive()
+        return report.name
+
+    def host(self) -> int:
+        (pid,) = [child for child in children(self.pid) if "workers.browser_host" in command(child)]
+        return pid
+
+    def processes(self) -> list[int]:
+        """All of them: parent, pool, host, Playwright's driver, Chrome with its helpers."""
+        self._own = [self.pid, *descendants(self.pid)]
+        return self._own
+
+    def child_of(self, message_argument: str) -> int | None:
+        """The pool child that runs the message about this job or session now; None: none does."""
+        with Celery(broker=self._settings.redis_url) as celery:
+            answers = celery.control.inspect(destination=[self.name], limit=1, timeout=1).active() or {}
+        running = [task for tasks in answers.values() for task in tasks if task["args"] == [message_argument]]
+        return running[0]["worker_pid"] if running else None
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """The parent alone, as the kernel would when memory is short."""
+        self.processes()
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Its exit code once it has ended."""
+        assert self._process is not None
+        return self._process.wait(_STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"),
+                    *("--hostname", "test@%h", "--concurrency", str(self._concurrency), "--loglevel", "INFO"),
+                ],
+                env={**os.environ, **self._environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            eventually(self._is_ready, seconds=_START_SECONDS)
+        except AssertionError as error:
+            self.__exit__()
+            message = f"The worker did not start ({error}):\n{self._log.read_text()}"
+            raise AssertionError(message) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self.processes()
+            self.terminate()
+        try:
+            self.wait()
+        except subprocess.TimeoutExpired:
+            kill([self.pid])
+            self._process.wait()
+        finally:
+            # What should have gone with it, if a test has failed.
+            kill(alive(self._own))
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "it ended"
+        return bool(self._store.workers.alive())
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "FLEET_REDIS_URL": self._settings.redis_url,
+            "FLEET_ARTIFACTS_URL": self._settings.artifacts_url,
+            "FLEET_EGRESS_ALLOW": "127.0.0.1",
+            "TMPDIR": str(self.temporary),
+        }

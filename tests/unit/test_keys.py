@@ -1,0 +1,84 @@
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from fleet import keys
+
+_ROOT = Path(__file__).parents[2]
+
+# The placeholder of each key in the catalogue, given to the function that spells the key.
+_SPELLED = {
+    "session": keys.session("id"),
+    "session_options": keys.session_options("id"),
+    "session_jobs": keys.session_jobs("id"),
+    "session_lock": keys.session_lock("id"),
+    "session_grave": keys.session_grave("id"),
+    "sessions": keys.SESSION_INDEX,
+    "job": keys.job("id"),
+    "job_request": keys.job_request("id"),
+    "jobs": keys.JOB_INDEX,
+    "waiting": keys.waiting("QUEUE"),
+    "artifact": keys.artifact("ID"),
+    "idempotency": keys.idempotency("HASH"),
+    "worker": keys.worker("NAME"),
+    "workers": keys.WORKER_INDEX,
+}
+_PATTERNS = [entry.pattern for entry in keys.CATALOGUE]
+
+
+def test_every_function_that_spells_a_key_is_looked_at_here() -> None:
+    tree = ast.parse((_ROOT / "fleet/keys.py").read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+    assert functions <= set(_SPELLED)
+
+
+@pytest.mark.parametrize("name", _SPELLED)
+def test_every_key_is_in_the_catalogue(name: str) -> None:
+    assert _SPELLED[name] in _PATTERNS
+
+
+@pytest.mark.parametrize("pattern", _PATTERNS)
+def test_everything_in_the_catalogue_is_a_key(pattern: str) -> None:
+    assert pattern in _SPELLED.values()
+
+
+def test_the_catalogue_names_each_key_once() -> None:
+    assert len(_PATTERNS) == len(set(_PATTERNS))
+
+
+@pytest.mark.parametrize("pattern", _PATTERNS)
+def test_every_key_ends(pattern: str) -> None:
+    (entry,) = [entry for entry in keys.CATALOGUE if entry.pattern == pattern]
+
+    assert entry.ttl
+
+
+@pytest.mark.parametrize("family", ["session", "job"])
+def test_the_keys_of_one_session_or_job_share_a_hash_tag(family: str) -> None:
+    of_one = [key for name, key in _SPELLED.items() if re.fullmatch(rf"{family}(_.*)?", name)]
+
+    assert len(of_one) > 1
+    assert {re.findall(r"\{(.*?)\}", key)[0] for key in of_one} == {"id"}
+
+
+def test_no_other_file_spells_a_key() -> None:
+    spelled = [
+        f"{path.relative_to(_ROOT)}:{node.lineno}"
+        for folder in ("app", "fleet", "workers")
+        for path in (_ROOT / folder).rglob("*.py")
+        if path != _ROOT / "fleet/keys.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("fleet:")
+    ]
+
+    assert spelled == []
+
+
+def test_no_script_spells_a_key() -> None:
+    scripts = list((_ROOT / "fleet/store/lua").glob("*.lua"))
+
+    assert scripts
+    assert [script.name for script in scripts if "fleet:" in script.read_text()] == []
