@@ -63,6 +63,8 @@ class JobRunner:
         if job.attempts >= _ATTEMPTS_MAX:
             lost = WorkerLost(f"The job's worker process died {job.attempts} times; it is not tried again.")
             self._record(job, lost)
+            if job.kind is JobKind.SESSION_CREATE:
+                self._store.sessions.end(_session_of(job), EndReason.CREATE_FAILED)
             return None
         return self._store.jobs.move(
             job, JobState.RUNNING, worker=worker, attempts=job.attempts + 1, started_at=utc_now()
@@ -139,9 +141,10 @@ class JobRunner:
             answer = self._host.call("session_capture", params, timeout_seconds=_allowance(request))
             manifest = self._manifest(job, answer)
         except SessionEnded:
-            # The host has no such context: it, or its Chrome, is not the one that opened the session.
+            # The host has no such context (any more): the store has ended the session, or else
+            # the host, or its Chrome, is not the one that opened it.
             self._store.sessions.end(session_id, EndReason.CRASHED)
-            raise
+            raise self._ended(session_id) from None
         except FleetError:
             self._store.sessions.renew(session_id)
             raise
@@ -156,7 +159,7 @@ class JobRunner:
     def _ended(self, session_id: str) -> SessionEnded:
         ending = self._store.sessions.ending(session_id)
         reason = ending.end_reason.value if ending else "unknown"
-        return SessionEnded(f"The session ended ({reason}) before this job's turn.", end_reason=reason)
+        return SessionEnded(f"The session ended ({reason}) before this job was done.", end_reason=reason)
 
     def _request_of(self, job: Job) -> str:
         body = self._store.jobs.request(job.id)

@@ -1,12 +1,14 @@
 """Options of a browser context, under Playwright's names (`browser.new_context`)."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from fleet.models.base import Input
+from fleet.models.outputs import SCREENSHOT_MAX_PIXELS
 
 _HEADERS_MAX = 64
 _HEADER_VALUE = r"^[\t\x20-\x7e\x80-\xff]*$"
@@ -117,6 +119,17 @@ class ContextOptions(Input):
     service_workers: Literal["allow", "block"] | None = None
     storage_state: StorageState | None = None
     proxy: Proxy | None = None
+
+    @model_validator(mode="after")
+    def _paintable(self) -> Self:
+        ratio = self.device_scale_factor or 1
+        if self.viewport and self.viewport.width * self.viewport.height * ratio**2 > SCREENSHOT_MAX_PIXELS:
+            raise PydanticCustomError(
+                "too_large",
+                "viewport times device_scale_factor has more than {limit} pixels",
+                {"field": "viewport", "limit": SCREENSHOT_MAX_PIXELS},
+            )
+        return self
 
     def to_playwright(self) -> dict[str, Any]:
         """Keyword arguments of `browser.new_context`: only what was asked for."""

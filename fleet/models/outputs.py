@@ -7,15 +7,17 @@ from pydantic_core import PydanticCustomError
 
 from fleet.models.base import Input
 
-# Chrome paints a taller surface as repeated or blank tiles (GPU texture limit).
-SCREENSHOT_MAX_PIXELS_HIGH = 16_384
+# Chrome paints a longer side as repeated or blank tiles (GPU texture limit).
+SCREENSHOT_MAX_SIDE = 16_384
+# 320 MB as bare pixels, in Chrome and again in whoever opens the picture.
+SCREENSHOT_MAX_PIXELS = 80_000_000
 
 
 class Clip(Input):
     x: Annotated[float, Field(ge=0)]
     y: Annotated[float, Field(ge=0)]
-    width: Annotated[float, Field(gt=0, le=SCREENSHOT_MAX_PIXELS_HIGH)]
-    height: Annotated[float, Field(gt=0, le=SCREENSHOT_MAX_PIXELS_HIGH)]
+    width: Annotated[float, Field(gt=0, le=SCREENSHOT_MAX_SIDE)]
+    height: Annotated[float, Field(gt=0, le=SCREENSHOT_MAX_SIDE)]
 
 
 class Screenshot(Input):

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from fleet.errors import CaptureTimeout, JobCancelled
+from fleet.errors import BrowserUnavailable, CaptureTimeout, JobCancelled
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.session import SessionRequest
 from workers.browser_host.captures import Captures, Taken
@@ -73,8 +73,11 @@ class Commands:
                 async with _deadline(request):
                     page = await held.ensure_page()
                     taken = await self._captures.take(page, request, browser_version=self._chrome.version)
-            except BaseException:
+            except BaseException as error:
                 await held.discard_page()
+                if isinstance(error, BrowserUnavailable):
+                    # Unless the session itself was closed meanwhile, which is the better word for it.
+                    self._sessions.get(params["session_id"])
                 raise
             return _result(taken)
 

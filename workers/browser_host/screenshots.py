@@ -9,57 +9,62 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from playwright.async_api import CDPSession, Page
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import TimeoutError as PlaywrightTimeout
+from pydantic import BaseModel, Field, ValidationError
 
-from fleet.errors import SelectorNotFound
-from fleet.models.outputs import SCREENSHOT_MAX_PIXELS_HIGH, Screenshot
+from fleet.errors import CaptureFailed
+from fleet.models.outputs import SCREENSHOT_MAX_PIXELS, SCREENSHOT_MAX_SIDE, Screenshot
+from workers.browser_host.translation import selector_errors
 
 # The page has settled before outputs are taken, so an element that is not there now hardly comes later.
 _SELECTOR_PATIENCE_MS = 2_000
 # A font that is not there by then mostly hangs for good; the fallback font is in the picture instead.
 _FONTS_PATIENCE_MS = 3_000
-# Chrome now and then refuses a screenshot right after a load; the next try succeeds.
 _REFUSED = "Unable to capture screenshot"
 
 _PAGE_STATE = """(() => {
   const root = document.documentElement, focused = document.activeElement;
   return {
-    width: root.scrollWidth, height: root.scrollHeight, ratio: devicePixelRatio,
+    width: root.scrollWidth, height: root.scrollHeight, scroll_x: scrollX, scroll_y: scrollY, ratio: devicePixelRatio,
     fonts_pending: document.fonts.status === 'loading',
     has_caret: !!focused && (focused.isContentEditable || /^(INPUT|TEXTAREA|IFRAME)$/.test(focused.tagName)),
   };
 })()"""
 _FONTS_READY = "document.fonts.ready.then(() => true)"
 
+Area = dict[str, float]
 
-@dataclass(frozen=True)
-class _PageState:
-    """`width`, `height`: of the whole document, in CSS pixels."""
 
-    width: float
-    height: float
-    ratio: float
+class _PageState(BaseModel):
+    """`width`, `height`: of the whole document, in CSS pixels. Read from the page, so not to be trusted blindly."""
+
+    width: Annotated[float, Field(gt=0)]
+    height: Annotated[float, Field(gt=0)]
+    scroll_x: float
+    scroll_y: float
+    ratio: Annotated[float, Field(gt=0)]
     fonts_pending: bool
     has_caret: bool
 
 
 async def take_screenshot(page: Page, output: Screenshot, warnings: list[str]) -> bytes:
-    """Raises SelectorNotFound or Playwright's errors. What is missing from the picture is said in `warnings`."""
+    """Raises SelectorNotFound, InvalidRequest or Playwright's errors.
+
+    What is missing from the picture is said in `warnings`.
+    """
     async with _cdp_session(page) as cdp:
         state = await _page_state(cdp)
         if state.fonts_pending:
             await _wait_for_fonts(cdp, warnings)
         if output.selector is not None:
-            return await _element(page, output, output.selector)
-        whole = _whole_page(state, warnings) if output.full_page else None
-        if _is_plain(output, state):
-            return await _over_cdp(cdp, output, whole)
-        return await page.screenshot(**(_playwright_options(output) | ({"clip": whole} if whole else {})))
+            return await _element(page, output, state, warnings)
+        whole = _cut({"x": 0, "y": 0, "width": state.width, "height": state.height}, state.ratio, warnings)
+        area = whole if output.full_page else None
+        picture = await _over_cdp(cdp, output, area) if _is_plain(output, state) else None
+        return picture or await page.screenshot(**(_playwright_options(output) | ({"clip": area} if area else {})))
 
 
 @asynccontextmanager
@@ -75,7 +80,10 @@ async def _cdp_session(page: Page) -> AsyncIterator[CDPSession]:
 
 async def _page_state(cdp: CDPSession) -> _PageState:
     answer = await cdp.send("Runtime.evaluate", {"expression": _PAGE_STATE, "returnByValue": True})
-    return _PageState(**answer["result"]["value"])
+    try:
+        return _PageState.model_validate(answer["result"].get("value"))
+    except ValidationError as error:
+        raise CaptureFailed("The page's own scripts keep its size from being read.") from error
 
 
 async def _wait_for_fonts(cdp: CDPSession, warnings: list[str]) -> None:
@@ -87,13 +95,16 @@ async def _wait_for_fonts(cdp: CDPSession, warnings: list[str]) -> None:
         warnings.append(f"Some fonts had not loaded after {_FONTS_PATIENCE_MS} ms; the picture shows fallback fonts.")
 
 
-def _whole_page(state: _PageState, warnings: list[str]) -> dict[str, float]:
-    """The document's area in CSS pixels, cut where Chrome can paint no further."""
-    height = state.height
-    if height * state.ratio > SCREENSHOT_MAX_PIXELS_HIGH:
-        height = SCREENSHOT_MAX_PIXELS_HIGH // state.ratio
-        warnings.append(f"The page is taller than {SCREENSHOT_MAX_PIXELS_HIGH} pixels; the screenshot ends there.")
-    return {"x": 0, "y": 0, "width": state.width, "height": height}
+def _cut(area: Area, ratio: float, warnings: list[str]) -> Area:
+    """The part of an area, in CSS pixels, that Chrome can paint and a worker can hold."""
+    width = min(area["width"], SCREENSHOT_MAX_SIDE // ratio)
+    height = min(area["height"], SCREENSHOT_MAX_SIDE // ratio, SCREENSHOT_MAX_PIXELS // (width * ratio**2))
+    if (width, height) != (area["width"], area["height"]):
+        sides = f"{area['width'] * ratio:g} x {area['height'] * ratio:g}"
+        warnings.append(
+            f"{sides} pixels are too large for a picture; it ends at {width * ratio:g} x {height * ratio:g}."
+        )
+    return {**area, "width": width, "height": height}
 
 
 def _is_plain(output: Screenshot, state: _PageState) -> bool:
@@ -104,29 +115,32 @@ def _is_plain(output: Screenshot, state: _PageState) -> bool:
     return not (changes or output.clip) and state.ratio == 1
 
 
-async def _over_cdp(cdp: CDPSession, output: Screenshot, clip: dict[str, float] | None) -> bytes:
+async def _over_cdp(cdp: CDPSession, output: Screenshot, area: Area | None) -> bytes | None:
+    """None: Chrome refused, as it now and then does right after a load; Playwright's way takes longer and works."""
     request: dict[str, Any] = {"format": output.type, "optimizeForSpeed": output.type == "png"}
     if output.quality is not None:
         request["quality"] = output.quality
-    if clip is not None:
-        request |= {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True}
+    if area is not None:
+        request |= {"clip": {**area, "scale": 1}, "captureBeyondViewport": True}
     try:
         answer = await cdp.send("Page.captureScreenshot", request)
     except PlaywrightError as error:
-        if _REFUSED not in error.message:
-            raise
-        answer = await cdp.send("Page.captureScreenshot", request)
+        if _REFUSED in error.message:
+            return None
+        raise
     return base64.b64decode(answer["data"])
 
 
-async def _element(page: Page, output: Screenshot, selector: str) -> bytes:
-    element = page.locator(selector).first
-    try:
+async def _element(page: Page, output: Screenshot, state: _PageState, warnings: list[str]) -> bytes:
+    element = page.locator(output.selector or "").first
+    with selector_errors(output.selector or ""):
         await element.wait_for(state="visible", timeout=_SELECTOR_PATIENCE_MS)
-    except PlaywrightTimeout as error:
-        message = f"Nothing visible matches the selector '{selector}'. Wait for it with wait_for_selector."
-        raise SelectorNotFound(message) from error
     options = _playwright_options(output)
+    box = await element.bounding_box()
+    area: Area = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]} if box else {}
+    if area and (cut := _cut(area, state.ratio, warnings)) != area:
+        in_document = {**cut, "x": cut["x"] + state.scroll_x, "y": cut["y"] + state.scroll_y}
+        return await page.screenshot(**(options | {"full_page": True, "clip": in_document}))
     del options["full_page"]
     return await element.screenshot(**options)
 

@@ -19,6 +19,7 @@ from fleet.errors import (
     NavigationFailed,
     NavigationTimeout,
     PageCrashed,
+    SelectorNotFound,
     TlsError,
     TooManyRedirects,
     WaitTimeout,
@@ -93,6 +94,17 @@ def wait_errors(what: str, timeout_ms: float) -> Iterator[None]:
         raise WaitTimeout(f"{what} did not come true within {timeout_ms:g} ms.") from error
     except PlaywrightError as error:
         raise _of_page(error) or InvalidRequest(f"{what} is not usable: {_first_line(error)}") from error
+
+
+@contextmanager
+def selector_errors(selector: str) -> Iterator[None]:
+    try:
+        yield
+    except PlaywrightTimeout as error:
+        message = f"Nothing visible matches the selector '{selector}'. Wait for it with wait_for_selector."
+        raise SelectorNotFound(message) from error
+    except PlaywrightError as error:
+        raise _of_page(error) or InvalidRequest(f"selector '{selector}': {_first_line(error)}") from error
 
 
 @contextmanager

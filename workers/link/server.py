@@ -66,16 +66,17 @@ class HostServer:
             await asyncio.gather(work, gone, return_exceptions=True)
 
     async def _answer(self, request: protocol.Message) -> bytes:
+        deadline = asyncio.timeout(request["timeout_seconds"])
         try:
-            async with asyncio.timeout(request["timeout_seconds"]):
+            async with deadline:
                 result = await self._commands[request["command"]](request["params"])
             return protocol.encode(protocol.success(result))
-        except TimeoutError:
-            seconds = request["timeout_seconds"]
-            return protocol.encode(protocol.failure(CaptureTimeout(f"Not done within {seconds:g} s.")))
         except FleetError as error:
             return protocol.encode(protocol.failure(error))
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
+            if deadline.expired():
+                late = CaptureTimeout(f"The browser was not done within {request['timeout_seconds']:g} s.")
+                return protocol.encode(protocol.failure(late))
             _log.exception("command failed", command=request["command"])
             message = "The browser host failed; its log has the cause. Send the job again."
             return protocol.encode(protocol.failure(InternalError(message)))

@@ -8,7 +8,7 @@ from pypdf import PdfReader
 
 from examples.site.server import ExampleSite
 from fleet.errors import SelectorNotFound
-from fleet.models.outputs import SCREENSHOT_MAX_PIXELS_HIGH
+from fleet.models.outputs import SCREENSHOT_MAX_PIXELS, SCREENSHOT_MAX_SIDE
 from tests.integration.browser_host.browser import HTML_OUTPUT, Browser, Captured
 from tests.pages.server import PagesServer
 
@@ -71,8 +71,29 @@ async def test_a_page_taller_than_chrome_paints_is_cut_with_a_warning(
         context={"viewport": VIEWPORT, "device_scale_factor": ratio},
         outputs=[screenshot(full_page=True)],
     )
-    assert captured.picture.height == SCREENSHOT_MAX_PIXELS_HIGH
-    assert [str(SCREENSHOT_MAX_PIXELS_HIGH) in warning for warning in captured.visit.warnings] == [True]
+    assert captured.picture.height == SCREENSHOT_MAX_SIDE
+    assert [str(SCREENSHOT_MAX_SIDE) in warning for warning in captured.visit.warnings] == [True]
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+async def test_an_element_taller_than_chrome_paints_is_cut_with_a_warning(browser: Browser, ratio: int) -> None:
+    html = "<body style='margin:0;padding-top:500px'><div id=long style='height:30000px'></div>"
+    captured = await browser.capture(
+        html=html,
+        context={"viewport": VIEWPORT, "device_scale_factor": ratio},
+        outputs=[screenshot(selector="#long")],
+    )
+    assert captured.picture.size == (640 * ratio, SCREENSHOT_MAX_SIDE)
+    assert [str(SCREENSHOT_MAX_SIDE) in warning for warning in captured.visit.warnings] == [True]
+
+
+async def test_a_page_of_too_many_pixels_is_cut_with_a_warning(browser: Browser) -> None:
+    html = "<body style='margin:0'><div style='width:12000px;height:12000px'></div>"
+    captured = await browser.capture(html=html, outputs=[screenshot(full_page=True, type="jpeg")])
+    width, height = captured.picture.size
+    assert width == 12_000
+    assert SCREENSHOT_MAX_PIXELS - width < width * height <= SCREENSHOT_MAX_PIXELS
+    assert len(captured.visit.warnings) == 1
 
 
 async def test_a_clip_is_cut_from_where_it_says(browser: Browser, pages: PagesServer) -> None:

@@ -26,12 +26,16 @@ class Failure:
         return f"{self.path or self.url} {self.code}"
 
     def body(self, pages: PagesServer) -> dict[str, Any]:
+        if "html" in self.request:
+            return self.request
         return {"url": self.url or f"{pages.url}{self.path}", **self.request}
 
 
 # What a missing element and a stalled page are waited for, in milliseconds.
 SHORT = {"timeout": 400}
 LONG_ENOUGH = {"timeout": 30_000}
+
+_WITHOUT_FONTS = "<script>Object.defineProperty(document, 'fonts', {get() { throw Error('none') }})</script>"
 
 FAILURES = [
     Failure("name_not_resolved", url="http://no-such-host.invalid/"),
@@ -47,6 +51,8 @@ FAILURES = [
     Failure("wait_timeout", "/plain", request={"wait_for_selector": {"selector": "#missing", **SHORT}}),
     Failure("selector_not_found", "/plain", request={"outputs": [{"kind": "screenshot", "selector": "#missing"}]}),
     Failure("invalid_request", "/plain", request={"wait_for_selector": {"selector": "###"}}),
+    Failure("invalid_request", "/plain", request={"outputs": [{"kind": "screenshot", "selector": "###"}]}),
+    Failure("capture_failed", request={"html": _WITHOUT_FONTS}),
     Failure("capture_failed", "/plain", request={"outputs": [{"kind": "pdf", "page_ranges": "99"}]}),
     Failure("capture_timeout", "/loop", request={"timeout": 1_000}),
     Failure("capture_timeout", "/plain", request={"timeout": 1_000, "wait_for_timeout": 60_000}),
