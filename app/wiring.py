@@ -12,6 +12,7 @@ from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
 from app.services.sessions import SessionDefaults, SessionService
+from app.services.shared_queue import SharedQueueService
 from app.task_queue import TaskQueue
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.settings import Settings
@@ -35,11 +36,12 @@ class Services:
 
 def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage) -> Services:
     defaults = SessionDefaults(ttl=settings.session_ttl, max_lifetime=settings.session_max_lifetime)
-    sessions = SessionService(store, queue, defaults)
+    shared = SharedQueueService(store)
+    sessions = SessionService(store, queue, shared, defaults)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     return Services(
         sessions=sessions,
-        captures=CaptureService(store, queue, sessions),
+        captures=CaptureService(queue, shared, sessions),
         jobs=JobService(store, waiter, sessions),
         artifacts=ArtifactService(store, storage),
         health=HealthService(store),

@@ -3,10 +3,10 @@
 import contextlib
 from dataclasses import dataclass
 
-from app.services.accepted import Accepted
+from app.services.accepted import Accepted, new_job
+from app.services.shared_queue import SharedQueueService
 from app.task_queue import TaskQueue
-from fleet.clock import utc_now
-from fleet.errors import FleetError, QueueFull, SessionEnded, SessionNotFound, StoreUnavailable
+from fleet.errors import FleetError, SessionEnded, SessionNotFound, StoreUnavailable
 from fleet.ids import is_id, new_id
 from fleet.models.job import Job, JobKind
 from fleet.models.session import EndReason, Session, SessionRequest
@@ -24,35 +24,28 @@ class SessionDefaults:
 
 
 class SessionService:
-    def __init__(self, store: Store, queue: TaskQueue, defaults: SessionDefaults) -> None:
+    def __init__(self, store: Store, queue: TaskQueue, shared: SharedQueueService, defaults: SessionDefaults) -> None:
         self._store = store
         self._queue = queue
+        self._shared = shared
         self._defaults = defaults
 
     def create(self, request: SessionRequest, request_id: str) -> Accepted:
         """Raises QueueFull or StoreUnavailable; then nothing will run."""
         session_id = new_id("ses")
-        job = Job(
-            id=new_id("job"),
-            kind=JobKind.SESSION_CREATE,
-            session_id=session_id,
-            queued_at=utc_now(),
-            request_id=request_id,
-        )
-        if not self._store.waiting.try_join(SESSIONS_QUEUE, job.id, job.queued_at):
-            raise QueueFull("As many sessions wait to be created as the fleet allows. Try again later.", retry_after=5)
-        try:
-            self._store.jobs.create(job, "{}")
+        job = new_job(JobKind.SESSION_CREATE, request_id, session_id)
+
+        def send() -> None:
             self._keep(session_id, request, job.id)
             self._queue.send_session_creation(session_id)
+
+        try:
+            accepted = self._shared.accept(SESSIONS_QUEUE, job, "{}", send)
         except StoreUnavailable:
-            self._store.waiting.try_leave(SESSIONS_QUEUE, job.id)
-            self._store.jobs.try_discard(job.id)
             with contextlib.suppress(StoreUnavailable):
                 self.abandon(session_id)
             raise
-        position = self._store.waiting.position(SESSIONS_QUEUE, job.id)
-        return Accepted(job.evolve(position=position), self.get(session_id))
+        return Accepted(accepted.job, self.get(session_id))
 
     def _keep(self, session_id: str, request: SessionRequest, job_id: str) -> None:
         self._store.sessions.create(
@@ -76,13 +69,7 @@ class SessionService:
 
     def delete(self, session_id: str, request_id: str) -> Accepted:
         """Behind the jobs that were accepted before. Raises SessionNotFound, SessionEnded or StoreUnavailable."""
-        job = Job(
-            id=new_id("job"),
-            kind=JobKind.SESSION_DELETE,
-            session_id=session_id,
-            queued_at=utc_now(),
-            request_id=request_id,
-        )
+        job = new_job(JobKind.SESSION_DELETE, request_id, session_id)
         return self.accept_job(job, "{}")
 
     def accept_job(self, job: Job, request_json: str) -> Accepted:

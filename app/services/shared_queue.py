@@ -1,0 +1,33 @@
+"""The way into a shared queue: a place, then whatever has to be kept and sent, or nothing at all."""
+
+from collections.abc import Callable
+
+from app.services.accepted import Accepted
+from fleet.errors import QueueFull, StoreUnavailable
+from fleet.models.job import Job
+from fleet.queues import SharedQueue
+from fleet.store import Store
+
+_RETRY_AFTER_SECONDS = 5
+
+
+class SharedQueueService:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def accept(self, queue: SharedQueue, job: Job, request_json: str, send: Callable[[], None]) -> Accepted:
+        """Raises QueueFull or StoreUnavailable; then nothing will run.
+
+        `send` keeps what else the job needs and sends its message.
+        """
+        if not self._store.waiting.try_join(queue, job.id, job.queued_at):
+            message = "As many jobs wait in this queue as FLEET_QUEUE_LIMIT allows. Try again later."
+            raise QueueFull(message, retry_after=_RETRY_AFTER_SECONDS)
+        try:
+            self._store.jobs.create(job, request_json)
+            send()
+        except StoreUnavailable:
+            self._store.waiting.try_leave(queue, job.id)
+            self._store.jobs.try_discard(job.id)
+            raise
+        return Accepted(job.evolve(position=self._store.waiting.position(queue, job.id)))
