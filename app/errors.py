@@ -35,6 +35,8 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.NoWorkers: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.WorkerFull: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.SessionBusy: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BrowserUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.WorkerLost: HTTPStatus.INTERNAL_SERVER_ERROR,

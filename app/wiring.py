@@ -11,7 +11,8 @@ from app.services.captures import CaptureService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
-from app.services.sessions import SessionDefaults, SessionService
+from app.services.session_rate import SessionRateService
+from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
 from app.task_queue import TaskQueue
 from fleet.artifacts.storage import ArtifactStorage
@@ -31,13 +32,18 @@ class Services:
     artifacts: ArtifactService
     health: HealthService
     idempotency: IdempotencyService
+    session_rate: SessionRateService
     waiter: JobWaiter
 
 
 def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage) -> Services:
-    defaults = SessionDefaults(ttl=settings.session_ttl, max_lifetime=settings.session_max_lifetime)
+    rules = SessionRules(
+        ttl=settings.session_ttl,
+        max_lifetime=settings.session_max_lifetime,
+        waiting_jobs=settings.session_job_limit,
+    )
     shared = SharedQueueService(store)
-    sessions = SessionService(store, queue, shared, defaults)
+    sessions = SessionService(store, queue, shared, rules)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     return Services(
         sessions=sessions,
@@ -46,6 +52,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         artifacts=ArtifactService(store, storage),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
+        session_rate=SessionRateService(store.session_rate),
         waiter=waiter,
     )
 

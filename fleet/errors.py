@@ -7,7 +7,7 @@ FleetError
 │   ├── RangeNotSatisfiable
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
-│   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  WorkerFull
+│   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  SessionBusy  RateLimited  WorkerFull
 ├── PageError               the page, or the site it lies on, made the capture impossible
 │   ├── EgressBlocked  NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
@@ -157,6 +157,18 @@ class QueueFull(Unavailable):
     """As many jobs wait as `FLEET_QUEUE_LIMIT` allows."""
 
     code = "queue_full"
+
+
+class SessionBusy(Unavailable):
+    """As many jobs of the session wait as `FLEET_SESSION_JOB_LIMIT` allows."""
+
+    code = "session_busy"
+
+
+class RateLimited(Unavailable):
+    """More sessions were asked for than `FLEET_SESSION_RATE` allows."""
+
+    code = "rate_limited"
 
 
 class WorkerFull(Unavailable):

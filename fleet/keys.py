@@ -4,6 +4,7 @@ Keys of one session, and keys of one job, share a hash tag, so that a script or 
 on one node of a Redis Cluster. `CATALOGUE` says of each key who writes it, who reads it, and when it ends.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,10 +30,11 @@ CATALOGUE: Final = (
     CatalogueEntry(
         "fleet:session:{id}", "hash", "the session's ttl, renewed by every use", "store.sessions", "API, worker"
     ),
-    CatalogueEntry("fleet:session:{id}:options", "string", "as the session, + 1 h", "store.sessions", "worker"),
+    CatalogueEntry("fleet:session:{id}:options", "string", "as the session", "store.sessions", "worker"),
     CatalogueEntry("fleet:session:{id}:jobs", "list", "as the session, + 1 h", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:lock", "string", "a job's hard time limit", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:grave", "hash", "the session's end + 1 h", "store.sessions", "API"),
+    CatalogueEntry("fleet:slots:NAME", "zset", "its last lease, each as its session", "store.slots", "worker"),
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
@@ -40,15 +42,21 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:waiting:QUEUE", "zset", "8 days, renewed", "store.waiting", "API"),
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
+    CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API"),
     CatalogueEntry("fleet:workers", "zset", "8 days, renewed", "store.workers", "API"),
 )
 
-# Pub/sub channels hold nothing. Payload: a job id.
+# Pub/sub channels hold nothing. Payload: a session id, a job id.
+SESSION_ENDED_CHANNEL: Final = "fleet:events:session-ended"
 JOB_ENDED_CHANNEL: Final = "fleet:events:job-ended"
 JOB_CANCEL_CHANNEL: Final = "fleet:events:job-cancel"
 
+_SESSION_KEY: Final = re.compile(r"fleet:session:\{(ses_[a-z2-7]+)\}")
+
 SESSION_INDEX: Final = "fleet:sessions"
+# The limits library spells what follows it: strategy, client, rate.
+RATE_PREFIX: Final = "fleet:rate"
 JOB_INDEX: Final = "fleet:jobs"
 WORKER_INDEX: Final = "fleet:workers"
 
@@ -73,6 +81,10 @@ def session_grave(session_id: str) -> str:
     return f"{session(session_id)}:grave"
 
 
+def slots(worker_name: str) -> str:
+    return f"fleet:slots:{worker_name}"
+
+
 def job(job_id: str) -> str:
     return f"fleet:job:{{{job_id}}}"
 
@@ -95,3 +107,14 @@ def idempotency(fingerprint: str) -> str:
 
 def worker(name: str) -> str:
     return f"fleet:worker:{name}"
+
+
+def expired_channel(database: int) -> str:
+    """Where Redis itself tells which key has come to its end; the payload is the key."""
+    return f"__keyevent@{database}__:expired"
+
+
+def session_of(key: str) -> str | None:
+    """The id of the session whose own key this is, None for any other key."""
+    found = _SESSION_KEY.fullmatch(key)
+    return found[1] if found else None

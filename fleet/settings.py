@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     heap_limit_mb: Annotated[int, Field(ge=16)] = 100
     sweep_seconds: Seconds = 60
     shutdown_grace: Seconds = 30
+    session_rate: str = "5/minute"
+    session_job_limit: Annotated[int, Field(gt=0)] = 100
     queue_limit: Annotated[int, Field(gt=0)] = 10_000
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -69,6 +71,14 @@ class Settings(BaseSettings):
             message = "only file: URLs are supported, for example file:./data/artifacts"
             raise ValueError(message)
         return url
+
+    @field_validator("session_rate")
+    @classmethod
+    def _readable_rate(cls, rate: str) -> str:
+        if not re.fullmatch(r"[1-9]\d*/(second|minute|hour|day)", rate):
+            message = "must be NUMBER/second, /minute, /hour or /day, for example 5/minute"
+            raise ValueError(message)
+        return rate
 
     @field_validator("egress_allow")
     @classmethod

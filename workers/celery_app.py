@@ -6,6 +6,7 @@ from kombu import Exchange, Queue
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
 from fleet.settings import settings
 from fleet.store import JOB_HARD_LIMIT_SECONDS
+from workers.creation_queue import CreationQueue
 from workers.hooks import connect_hooks
 
 # A child that meets its soft limit still has this long to record what happened.
@@ -37,4 +38,5 @@ app.conf.update(
     # Longer than the longest job: a message comes back by itself only when its worker is gone.
     broker_transport_options={"visibility_timeout": 2 * JOB_HARD_LIMIT_SECONDS, "socket_keepalive": True},
 )
+app.steps["consumer"].add(CreationQueue)
 connect_hooks()

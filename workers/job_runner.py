@@ -29,6 +29,10 @@ _SESSION_CLOSE_SECONDS = 15
 _CLOSING_MARGIN_SECONDS = 10
 
 
+class NoRoom(Exception):
+    """The worker holds as many sessions as it may; the creation belongs back in its queue."""
+
+
 class JobRunner:
     def __init__(self, *, store: Store, storage: ArtifactStorage, host: HostClient, artifact_ttl_seconds: int) -> None:
         self._store = store
@@ -36,7 +40,7 @@ class JobRunner:
         self._writer = ArtifactWriter(store.artifacts, storage, ttl=timedelta(seconds=artifact_ttl_seconds))
 
     def run_capture(self, job_id: str, *, worker: str) -> None:
-        job = self._start(job_id, worker)
+        job = self._start(self._store.jobs.get(job_id), worker)
         self._store.waiting.leave(CAPTURES_QUEUE, job_id)
         if job is not None:
             self._finish(job, self._one_shot_capture)
@@ -45,19 +49,28 @@ class JobRunner:
         """Runs the head of the session's list; the number of jobs that wait behind it.
 
         0 also when another runner holds the session: it will be told of the rest when it is done.
+        Raises NoRoom before anything was done, if the job is a creation and all slots are taken.
         """
         job_id = self._store.session_jobs.claim(session_id, runner)
         if job_id is None:
             return 0
-        job = self._start(job_id, worker)
+        accepted = self._store.jobs.get(job_id)
+        if accepted and accepted.kind is JobKind.SESSION_CREATE and not self._claim_slot(session_id, worker):
+            self._store.session_jobs.unlock(session_id, runner)
+            raise NoRoom
+        job = self._start(accepted, worker)
         if job is not None:
             self._store.waiting.leave(SESSIONS_QUEUE, job_id)
             self._finish(job, self._session_work(job.kind))
         return self._store.session_jobs.release(session_id, runner, job_id)
 
-    def _start(self, job_id: str, worker: str) -> Job | None:
+    def _claim_slot(self, session_id: str, worker: str) -> bool:
+        """True also for a session that has ended meanwhile: its creation fails without a slot."""
+        dies_at = self._store.sessions.dies_at(session_id)
+        return dies_at is None or self._store.slots.try_claim(worker, session_id, dies_at)
+
+    def _start(self, job: Job | None, worker: str) -> Job | None:
         """The job, now running here; None if there is nothing to run: cancelled, finished, expired."""
-        job = self._store.jobs.get(job_id)
         if job is None:
             return None
         if job.attempts >= _ATTEMPTS_MAX:
@@ -117,16 +130,19 @@ class JobRunner:
             opened = self._host.call("open_session", params, timeout_seconds=_SESSION_OPEN_SECONDS)
         except FleetError:
             self._store.sessions.end(session_id, EndReason.CREATE_FAILED)
+            self._store.slots.release(job.worker or "", session_id)
             raise
         alive = self._store.sessions.renew(session_id, state=SessionState.RUNNING.value, worker=job.worker, **opened)
         if not alive:
             self._close_context(session_id)
+            self._store.slots.release(job.worker or "", session_id)
             raise self._ended(session_id)
 
     def _delete_session(self, job: Job) -> None:
         session_id = _session_of(job)
         self._close_context(session_id)
         self._store.sessions.end(session_id, EndReason.DELETED)
+        self._store.slots.release(job.worker or "", session_id)
 
     def _close_context(self, session_id: str) -> None:
         self._host.call("close_session", {"session_id": session_id}, timeout_seconds=_SESSION_CLOSE_SECONDS)

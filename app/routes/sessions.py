@@ -5,6 +5,7 @@ from http import HTTPStatus
 from flask_openapi3 import APIBlueprint, Tag
 
 from app.routes.models import JobAnswer, PageQuery, SessionAnswer, SessionPage, SessionPath, WaitQuery
+from app.routes.rate_headers import take_session_allowance
 from app.routes.rendering import (
     Answer,
     accepted_once,
@@ -15,11 +16,12 @@ from app.routes.rendering import (
     parse_cursor,
     session_json,
 )
+from app.services.accepted import Accepted
 from app.wiring import services
 from fleet.errors import SessionEnded, SessionNotFound
 from fleet.models.capture import CaptureRequest
 from fleet.models.job import JobState
-from fleet.models.session import Session, SessionRequest
+from fleet.models.session import Session, SessionPatch, SessionRequest
 
 api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="sessions", description="Isolated browser contexts.")])
 
@@ -28,7 +30,11 @@ api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="sessions", descript
     "/api/sessions", summary="Create a session", responses={200: SessionAnswer, 201: SessionAnswer, 202: SessionAnswer}
 )
 def create_session(body: SessionRequest, query: WaitQuery) -> Answer:
-    accepted = accepted_once(lambda request_id: services().sessions.create(body, request_id))
+    def accept(request_id: str) -> Accepted:
+        take_session_allowance()
+        return services().sessions.create(body, request_id)
+
+    accepted = accepted_once(accept)
     job = after_waiting(accepted, query.wait)
     if accepted.session is None or not job.is_finished:
         return accepted.to_json() | {"job": job_json(job)}, HTTPStatus.ACCEPTED
@@ -51,6 +57,12 @@ def list_sessions(query: PageQuery) -> Answer:
 @api.get("/api/sessions/<session_id>", summary="One session", responses={200: Session})
 def get_session(path: SessionPath) -> Answer:
     return session_json(services().sessions.get(path.session_id)), HTTPStatus.OK
+
+
+@api.patch("/api/sessions/<session_id>", summary="Change ttl or metadata", responses={200: Session})
+def patch_session(path: SessionPath, body: SessionPatch) -> Answer:
+    """Renews the session, also when nothing is changed."""
+    return session_json(services().sessions.patch(path.session_id, body)), HTTPStatus.OK
 
 
 @api.delete("/api/sessions/<session_id>", summary="End a session", responses={200: JobAnswer, 202: JobAnswer})

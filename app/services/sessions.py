@@ -1,6 +1,7 @@
 """Sessions: created and deleted by jobs, read from the store."""
 
 import contextlib
+import json
 from dataclasses import dataclass
 
 from app.services.accepted import Accepted, new_job
@@ -9,26 +10,27 @@ from app.task_queue import TaskQueue
 from fleet.errors import FleetError, SessionEnded, SessionNotFound, StoreUnavailable
 from fleet.ids import is_id, new_id
 from fleet.models.job import Job, JobKind
-from fleet.models.session import EndReason, Session, SessionRequest
+from fleet.models.session import EndReason, Session, SessionPatch, SessionRequest
 from fleet.queues import SESSIONS_QUEUE
 from fleet.store import Store
 from fleet.store.index import Cursor, Page
 
 
 @dataclass(frozen=True)
-class SessionDefaults:
-    """Seconds."""
+class SessionRules:
+    """`ttl`, `max_lifetime`: seconds, for requests that name none. `waiting_jobs`: of one session at a time."""
 
     ttl: int
     max_lifetime: int
+    waiting_jobs: int
 
 
 class SessionService:
-    def __init__(self, store: Store, queue: TaskQueue, shared: SharedQueueService, defaults: SessionDefaults) -> None:
+    def __init__(self, store: Store, queue: TaskQueue, shared: SharedQueueService, rules: SessionRules) -> None:
         self._store = store
         self._queue = queue
         self._shared = shared
-        self._defaults = defaults
+        self._rules = rules
 
     def create(self, request: SessionRequest, request_id: str) -> Accepted:
         """Raises QueueFull or StoreUnavailable; then nothing will run."""
@@ -50,8 +52,8 @@ class SessionService:
     def _keep(self, session_id: str, request: SessionRequest, job_id: str) -> None:
         self._store.sessions.create(
             session_id,
-            ttl=request.ttl or self._defaults.ttl,
-            max_lifetime=request.max_lifetime or self._defaults.max_lifetime,
+            ttl=request.ttl or self._rules.ttl,
+            max_lifetime=request.max_lifetime or self._rules.max_lifetime,
             metadata=request.metadata,
             options_json=request.model_dump_json(exclude_unset=True),
             job_id=job_id,
@@ -63,6 +65,13 @@ class SessionService:
         if session is None:
             raise self._gone(session_id)
         return session
+
+    def patch(self, session_id: str, patch: SessionPatch) -> Session:
+        """A use of the session, whatever it changes. Raises SessionNotFound or SessionEnded."""
+        metadata = None if patch.metadata is None else json.dumps(patch.metadata)
+        if not is_id(session_id, "ses") or not self._store.sessions.renew(session_id, ttl=patch.ttl, metadata=metadata):
+            raise self._gone(session_id)
+        return self.get(session_id)
 
     def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return self._store.sessions.newest(limit=limit, cursor=cursor)
@@ -78,15 +87,17 @@ class SessionService:
         self.get(session_id)
         self._store.jobs.create(job, request_json)
         try:
-            self._append(session_id, job.id)
+            self._append(session_id, job)
         except FleetError:
             self._store.session_jobs.try_remove(session_id, job.id)
             self._store.jobs.try_discard(job.id)
             raise
         return Accepted(job.evolve(position=self._store.session_jobs.position(session_id, job.id)))
 
-    def _append(self, session_id: str, job_id: str) -> None:
-        found = self._store.sessions.add_job(session_id, job_id)
+    def _append(self, session_id: str, job: Job) -> None:
+        # An end is always accepted: it is the way out of a session that is stuck.
+        limit = 0 if job.kind is JobKind.SESSION_DELETE else self._rules.waiting_jobs
+        found = self._store.sessions.add_job(session_id, job.id, waiting_limit=limit)
         if found is None:
             raise self._gone(session_id)
         _, worker = found

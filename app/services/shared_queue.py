@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.services.accepted import Accepted
-from fleet.errors import QueueFull, StoreUnavailable
+from fleet.errors import NoWorkers, QueueFull, StoreUnavailable
 from fleet.models.job import Job
 from fleet.queues import SharedQueue
 from fleet.store import Store
@@ -16,10 +16,12 @@ class SharedQueueService:
         self._store = store
 
     def accept(self, queue: SharedQueue, job: Job, request_json: str, send: Callable[[], None]) -> Accepted:
-        """Raises QueueFull or StoreUnavailable; then nothing will run.
+        """Raises NoWorkers, QueueFull or StoreUnavailable; then nothing will run.
 
         `send` keeps what else the job needs and sends its message.
         """
+        if not self._store.workers.are_any_alive():
+            raise NoWorkers("No worker is alive to run the job. Try again soon, or start a worker.", retry_after=5)
         if not self._store.waiting.try_join(queue, job.id, job.queued_at):
             message = "As many jobs wait in this queue as FLEET_QUEUE_LIMIT allows. Try again later."
             raise QueueFull(message, retry_after=_RETRY_AFTER_SECONDS)

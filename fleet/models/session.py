@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fleet.models.base import HttpUrl, Record
+from fleet.models.base import HttpUrl, Input, Record
 from fleet.models.context import ContextOptions
 
 TTL_MAX = 86_400
@@ -51,6 +51,13 @@ class SessionRequest(ContextOptions):
     max_lifetime: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
     url: HttpUrl | None = None
     metadata: Metadata = {}
+
+
+class SessionPatch(Input):
+    """A new `ttl` (seconds) counts from now; `metadata` replaces what was there."""
+
+    ttl: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
+    metadata: Metadata | None = None
 
 
 class Session(Record):

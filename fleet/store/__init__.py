@@ -8,8 +8,10 @@ from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
+from fleet.store.rate import RateStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
+from fleet.store.slots import SlotStore
 from fleet.store.waiting import WaitingStore
 from fleet.store.workers import WorkerStore
 
@@ -20,12 +22,15 @@ JOB_HARD_LIMIT_SECONDS = CAPTURE_TIMEOUT_MAX // 1000 + 60
 @dataclass(frozen=True)
 class Store:
     client: RedisClient
+    database: int
     jobs: JobStore
     sessions: SessionStore
     session_jobs: SessionJobStore
+    slots: SlotStore
     waiting: WaitingStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
+    session_rate: RateStore
     workers: WorkerStore
 
 
@@ -34,11 +39,14 @@ def open_store(settings: Settings, *, retries: int) -> Store:
     client = connect(settings.redis_url, retries=retries)
     return Store(
         client=client,
+        database=int(client.get_connection_kwargs().get("db", 0)),
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
         sessions=SessionStore(client),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
+        slots=SlotStore(client, limit=settings.sessions_per_worker),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
+        session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
         workers=WorkerStore(client),
     )

@@ -34,6 +34,10 @@ class SessionJobStore:
         )
         return int(waiting)
 
+    def unlock(self, session_id: str, runner: str) -> None:
+        """Gives the claim back; the job stays at the head of the list."""
+        self.release(session_id, runner, "")
+
     def try_remove(self, session_id: str, job_id: str) -> None:
         """Takes back a job that could not be accepted; one that stays finds no record and is passed over."""
         with contextlib.suppress(StoreUnavailable):

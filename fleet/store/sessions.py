@@ -1,15 +1,31 @@
 """Sessions: the TTL of the key is the session's life. Every use renews it, here and nowhere else."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, cast
 
+from redis.exceptions import ResponseError
+
 from fleet import keys
 from fleet.clock import utc_now
+from fleet.errors import SessionBusy
 from fleet.models.session import EndReason, Session, SessionEnd, SessionState
 from fleet.store.connection import RedisClient, script
 from fleet.store.index import Cursor, Page, read_page
+
+_EVENTS = "notify-keyspace-events"
+_BUSY_RETRY_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What comes with a use of a session, beside fields of its record."""
+
+    job_id: str = ""
+    at_least_ms: int = 0
+    waiting_limit: int = 0
 
 
 class SessionStore:
@@ -52,24 +68,32 @@ class SessionStore:
     def get(self, session_id: str) -> Session | None:
         return self._get_many([session_id])[0]
 
+    def dies_at(self, session_id: str) -> datetime | None:
+        """When max_lifetime ends the session at the latest; None if it has ended."""
+        moment = cast("str | None", self._client.hget(keys.session(session_id), "dies_at"))
+        return _moment(moment) if moment else None
+
     def options(self, session_id: str) -> str | None:
         return cast("str | None", self._client.get(keys.session_options(session_id)))
 
-    def add_job(self, session_id: str, job_id: str) -> tuple[SessionState, str | None] | None:
-        """Appends the job and renews the session in one step; None if the session has ended."""
-        return self._renew(session_id, job_id=job_id)
+    def add_job(
+        self, session_id: str, job_id: str, *, waiting_limit: int = 0
+    ) -> tuple[SessionState, str | None] | None:
+        """Appends the job and renews the session in one step; None if the session has ended.
 
-    def hold(self, session_id: str, *, at_least_seconds: int, **fields: Any) -> bool:
+        Raises SessionBusy if as many jobs wait as `waiting_limit` (0: any number) allows.
+        """
+        return self._renew(session_id, _Use(job_id=job_id, waiting_limit=waiting_limit))
+
+    def hold(self, session_id: str, *, at_least_seconds: int) -> bool:
         """A job starts: the session outlives it, but never its own max_lifetime."""
-        return self._renew(session_id, at_least_ms=at_least_seconds * 1000, **fields) is not None
+        return self._renew(session_id, _Use(at_least_ms=at_least_seconds * 1000)) is not None
 
     def renew(self, session_id: str, **fields: Any) -> bool:
-        """A job has ended: the idle time starts anew. `fields` become part of the record."""
-        return self._renew(session_id, **fields) is not None
+        """A use: the idle time starts anew. `fields` become part of the record. False: it has ended."""
+        return self._renew(session_id, _Use(), **fields) is not None
 
-    def _renew(
-        self, session_id: str, *, job_id: str = "", at_least_ms: int = 0, **fields: Any
-    ) -> tuple[SessionState, str | None] | None:
+    def _renew(self, session_id: str, use: _Use, **fields: Any) -> tuple[SessionState, str | None] | None:
         pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
         found = self._use(
             keys=[
@@ -78,10 +102,15 @@ class SessionStore:
                 keys.session_jobs(session_id),
                 keys.session_grave(session_id),
             ],
-            args=[_milliseconds(utc_now()), keys.GRAVE_SECONDS, at_least_ms, job_id, *pairs],
-        )
+            args=[
+                _milliseconds(utc_now()), keys.GRAVE_SECONDS, use.at_least_ms, use.job_id, use.waiting_limit, *pairs,
+            ],
+        )  # fmt: skip
         if not found:
             return None
+        if found == "busy":
+            message = f"{use.waiting_limit} jobs of this session wait already. Try again when some are done."
+            raise SessionBusy(message, retry_after=_BUSY_RETRY_SECONDS)
         state, worker = found
         return SessionState(state), worker or None
 
@@ -91,7 +120,10 @@ class SessionStore:
             keys=[keys.session(session_id), keys.session_options(session_id), keys.session_grave(session_id)],
             args=[reason.value, _milliseconds(utc_now()), keys.GRAVE_SECONDS],
         )
-        self._client.zrem(keys.SESSION_INDEX, session_id)
+        with self._client.pipeline(transaction=False) as batch:
+            batch.zrem(keys.SESSION_INDEX, session_id)
+            batch.publish(keys.SESSION_ENDED_CHANNEL, session_id)
+            batch.execute()
         return bool(ended)
 
     def ending(self, session_id: str) -> SessionEnd | None:
@@ -107,12 +139,23 @@ class SessionStore:
             ended_at=_moment(grave["expires_at"]),
         )
 
-    def alive(self, session_ids: list[str]) -> set[str]:
-        """Those of them that have not ended."""
+    def remaining(self, session_ids: list[str]) -> dict[str, float]:
+        """Seconds that are left to those of them that have not ended."""
         with self._client.pipeline(transaction=False) as batch:
             for session_id in session_ids:
-                batch.exists(keys.session(session_id))
-            return {session_id for session_id, exists in zip(session_ids, batch.execute(), strict=True) if exists}
+                batch.pttl(keys.session(session_id))
+            answers = zip(session_ids, batch.execute(), strict=True)
+            return {session_id: ttl_ms / 1000 for session_id, ttl_ms in answers if ttl_ms > 0}
+
+    def ensure_expiry_is_told(self) -> bool:
+        """Has Redis publish which keys expire. False: it does not let itself be configured; the sweep remains."""
+        try:
+            flags = str(self._client.config_get(_EVENTS)[_EVENTS])
+            if not ({"E"} <= set(flags) and {"x", "A"} & set(flags)):
+                self._client.config_set(_EVENTS, "".join(sorted({*flags, "E", "x"})))
+        except ResponseError:
+            return False
+        return True
 
     def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return read_page(self._client, keys.SESSION_INDEX, self._get_many, limit=limit, cursor=cursor)

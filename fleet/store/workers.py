@@ -3,6 +3,7 @@
 from typing import cast
 
 from fleet import keys
+from fleet.clock import utc_now
 from fleet.models.worker import WorkerReport
 from fleet.store.connection import RedisClient
 
@@ -25,6 +26,10 @@ class WorkerStore:
             batch.delete(keys.worker(name))
             batch.zrem(keys.WORKER_INDEX, name)
             batch.execute()
+
+    def are_any_alive(self) -> bool:
+        oldest = utc_now().timestamp() - keys.WORKER_LEASE_SECONDS
+        return int(self._client.zcount(keys.WORKER_INDEX, oldest, "+inf")) > 0
 
     def alive(self) -> list[WorkerReport]:
         names = cast("list[str]", self._client.zrange(keys.WORKER_INDEX, 0, -1))

@@ -51,7 +51,9 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def settings(redis_server: RedisServer, tmp_path: Path) -> Settings:
-    return Settings(redis_url=redis_server.url, artifacts_url=f"file:{tmp_path / 'artifacts'}")
+    return Settings(
+        redis_url=redis_server.url, artifacts_url=f"file:{tmp_path / 'artifacts'}", session_rate="1000/minute"
+    )
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def start_fleet(folder: Path) -> RunningFleet:
     environment = {
         "FLEET_BIND": bind,
         "FLEET_EGRESS_ALLOW": "127.0.0.1",
+        "FLEET_SESSION_RATE": "1000/minute",
         "FLOWER_BIND": flower,
         "DATA": str(folder / "data"),
         "CONCURRENCY": "4",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fleet import keys
+from fleet.ids import new_id
 
 _ROOT = Path(__file__).parents[2]
 
@@ -22,6 +23,8 @@ _SPELLED = {
     "waiting": keys.waiting("QUEUE"),
     "artifact": keys.artifact("ID"),
     "idempotency": keys.idempotency("HASH"),
+    "slots": keys.slots("NAME"),
+    "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
     "workers": keys.WORKER_INDEX,
 }
@@ -32,7 +35,18 @@ def test_every_function_that_spells_a_key_is_looked_at_here() -> None:
     tree = ast.parse((_ROOT / "fleet/keys.py").read_text())
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
-    assert functions <= set(_SPELLED)
+    assert functions - {"expired_channel", "session_of"} <= set(_SPELLED)
+
+
+def test_the_key_of_a_session_names_it() -> None:
+    session_id = new_id("ses")
+
+    assert keys.session_of(keys.session(session_id)) == session_id
+
+
+@pytest.mark.parametrize("key", [keys.session_jobs(new_id("ses")), keys.job(new_id("job")), "", "fleet:session:{x}"])
+def test_no_other_key_is_taken_for_that_of_a_session(key: str) -> None:
+    assert keys.session_of(key) is None
 
 
 @pytest.mark.parametrize("name", _SPELLED)

@@ -61,6 +61,10 @@ class Sessions:
         return list(self._held)
 
     @property
+    def ids_with_opening(self) -> list[str]:
+        return [*self._held, *self._opening]
+
+    @property
     def count(self) -> int:
         """Sessions held or being opened: both take room."""
         return len(self._held) + len(self._opening)

@@ -8,7 +8,7 @@ local after = ttl_ms + ARGV[8] * 1000
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'state', 'pending', 'generation', 1, 'created_at', ARGV[2],
   'last_used_at', ARGV[2], 'ttl', ARGV[3], 'dies_at', dies_at, 'metadata', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ttl_ms)
-redis.call('SET', KEYS[2], ARGV[6], 'PX', after)
+redis.call('SET', KEYS[2], ARGV[6], 'PX', ttl_ms)
 redis.call('RPUSH', KEYS[3], ARGV[7])
 redis.call('PEXPIRE', KEYS[3], after)
 redis.call('HSET', KEYS[4], 'expires_at', expires_at, 'dies_at', dies_at)

@@ -1,16 +1,18 @@
--- One use of a session: renews its life and, in the same step, takes what the use brings or leaves.
+-- One use of a session: takes what the use brings or leaves and, in the same step, renews the session's life.
 -- KEYS: session, options, jobs, grave
--- ARGV: now ms, grave s, at least this many ms of life, job id to append or '', then field, value, … to set
--- Returns: false if the session has ended, else {state, worker or ''}
+-- ARGV: now ms, grave s, at least this many ms of life, job id to append or '', jobs that may wait (0: any number),
+--   then field, value, … to set (a new ttl among them counts at once)
+-- Returns: false if the session has ended, 'busy' if too many jobs wait, else {state, worker or ''}
 local dies_at = redis.call('HGET', KEYS[1], 'dies_at')
-if not dies_at then return false end
+if not dies_at or dies_at - ARGV[1] <= 0 then return false end
+local limit = tonumber(ARGV[5])
+if limit > 0 and redis.call('LLEN', KEYS[3]) >= limit then return 'busy' end
+redis.call('HSET', KEYS[1], 'last_used_at', ARGV[1], unpack(ARGV, 6))
 local ttl_ms = math.max(redis.call('HGET', KEYS[1], 'ttl') * 1000, tonumber(ARGV[3]))
 ttl_ms = math.min(ttl_ms, dies_at - ARGV[1])
-if ttl_ms <= 0 then return false end
-redis.call('HSET', KEYS[1], 'last_used_at', ARGV[1], unpack(ARGV, 5))
 redis.call('PEXPIRE', KEYS[1], ttl_ms)
+redis.call('PEXPIRE', KEYS[2], ttl_ms)
 local after = ttl_ms + ARGV[2] * 1000
-redis.call('PEXPIRE', KEYS[2], after)
 if ARGV[4] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[4]) end
 redis.call('PEXPIRE', KEYS[3], after)
 redis.call('HSET', KEYS[4], 'expires_at', ARGV[1] + ttl_ms)

@@ -13,9 +13,11 @@ from app.job_waiter import JobWaiter
 from app.task_queue import CeleryTaskQueue
 from app.wiring import EXTENSION
 from fleet.artifacts.storage import ArtifactStorage, open_storage
+from fleet.clock import utc_now
 from fleet.settings import Settings
 from fleet.store import Store, open_store
 from tests.doubles import RecordingQueue
+from tests.factories import a_worker_report
 from tests.integration.as_worker import open_session
 from tests.integration.redis_server import RedisServer
 
@@ -52,6 +54,13 @@ def app(
     waiter: JobWaiter = application.extensions[EXTENSION].waiter
     waiter._notifications._stopping.set()
     ended_waiters.append(waiter)
+
+
+@pytest.fixture(autouse=True)
+def live_worker(store: Store, request: pytest.FixtureRequest) -> None:
+    """Without one nothing is accepted for the shared queues."""
+    if "no_worker" not in request.keywords:
+        store.workers.renew(a_worker_report(reported_at=utc_now()))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ def test_a_fleet_with_redis_and_a_worker_is_ready(client: FlaskClient) -> None:
     assert answer.get_json() == {"status": "ok", "ok": ["redis", "workers"], "failing": {}}
 
 
+@pytest.mark.no_worker
 def test_a_fleet_without_workers_is_not_ready(client: FlaskClient) -> None:
     answer = client.get("/readyz")
 
@@ -38,6 +39,7 @@ def test_a_worker_that_left_makes_the_fleet_unready(client: FlaskClient, store: 
     assert client.get("/readyz").status_code == 503
 
 
+@pytest.mark.no_worker
 def test_who_is_not_ready_says_when_to_ask_again(client: FlaskClient) -> None:
     assert int(client.get("/readyz").headers["Retry-After"]) > 0
 

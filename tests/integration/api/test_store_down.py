@@ -2,7 +2,11 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
+from fleet.clock import utc_now
 from fleet.ids import new_id
+from fleet.settings import Settings
+from fleet.store import open_store
+from tests.factories import a_worker_report
 from tests.integration.redis_server import RedisServer
 
 _CALLS = [
@@ -20,6 +24,14 @@ _CALLS = [
     ("GET", f"/api/artifacts/{new_id('art')}"),
 ]
 _BODY = {"html": "<p>"}
+
+
+def start_again(server: RedisServer) -> None:
+    """With a worker that is alive, as a fleet has within seconds."""
+    server.start()
+    store = open_store(Settings(redis_url=server.url), retries=0)
+    store.workers.renew(a_worker_report(reported_at=utc_now()))
+    store.client.close()
 
 
 def call(client: FlaskClient, method: str, path: str, **headers: str) -> tuple[int, str]:
@@ -63,7 +75,7 @@ def test_the_same_api_answers_again_when_redis_is_back(
 ) -> None:
     if asked_while_down:
         call(client_without_store, "GET", "/api/jobs")
-    own_redis.start()
+    start_again(own_redis)
 
     assert client_without_store.post("/api/captures", json=_BODY).status_code == 202
 
@@ -71,17 +83,17 @@ def test_the_same_api_answers_again_when_redis_is_back(
 def test_what_was_accepted_before_is_there_when_redis_is_back(
     client_without_store: FlaskClient, own_redis: RedisServer
 ) -> None:
-    own_redis.start()
+    start_again(own_redis)
     job = client_without_store.post("/api/captures", json=_BODY).get_json()["job"]
     own_redis.stop()
     assert call(client_without_store, "GET", f"/api/jobs/{job['id']}") == (503, "store_unavailable")
-    own_redis.start()
+    start_again(own_redis)
 
     assert client_without_store.get(f"/api/jobs/{job['id']}").get_json() == job
 
 
 def test_a_store_without_memory_is_refused_for_now(client_without_store: FlaskClient, own_redis: RedisServer) -> None:
-    own_redis.start()
+    start_again(own_redis)
     with redis.Redis.from_url(own_redis.url) as administrator:
         administrator.config_set("maxmemory", "1")
 

@@ -1,6 +1,7 @@
 """After all that the fleet does with its store, every key ends by itself and is one of the catalogue."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -29,6 +30,8 @@ def busy(store: Store) -> Store:
     for name in ("fleet@one", "fleet@two"):
         store.workers.renew(a_worker_report(name=name))
     store.workers.leave("fleet@two")
+    store.slots.try_claim("fleet@one", "ses_1", utc_now() + timedelta(hours=1))
+    store.session_rate.take("client")
     return store
 
 

@@ -206,15 +206,15 @@ def test_a_job_that_an_ended_session_did_not_take_is_not_on_its_list(store: Stor
     assert store.session_jobs.position(session_id, "job_2") is None
 
 
-def test_only_sessions_that_live_are_alive(store: Store) -> None:
+def test_only_sessions_that_live_have_time_left(store: Store) -> None:
     living, ended = create(store), create(store)
     store.sessions.end(ended, EndReason.DELETED)
 
-    assert store.sessions.alive([living, ended, new_id("ses")]) == {living}
+    assert list(store.sessions.remaining([living, ended, new_id("ses")])) == [living]
 
 
-def test_of_no_sessions_none_is_alive(store: Store) -> None:
-    assert store.sessions.alive([]) == set()
+def test_of_no_sessions_none_has_time_left(store: Store) -> None:
+    assert store.sessions.remaining([]) == {}
 
 
 def test_sessions_of_the_same_millisecond_are_all_on_some_page(store: Store) -> None:

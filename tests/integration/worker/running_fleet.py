@@ -81,7 +81,7 @@ class RunningFleet:
 
 @contextmanager
 def running_fleet(redis_url: str, folder: Path) -> Iterator[RunningFleet]:
-    settings = Settings(redis_url=redis_url, artifacts_url=f"file:{folder / 'artifacts'}")
+    settings = Settings(redis_url=redis_url, artifacts_url=f"file:{folder / 'artifacts'}", session_rate="1000/minute")
     # As patient with Redis as a worker is.
     store = open_store(settings, retries=14)
     with Worker(settings, store, folder) as worker:
