@@ -40,6 +40,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
     CatalogueEntry("fleet:jobs", "zset", "8 days, renewed", "store.jobs", "API"),
     CatalogueEntry("fleet:waiting:QUEUE", "zset", "8 days, renewed", "store.waiting", "API"),
+    CatalogueEntry("fleet:throughput:QUEUE:BUCKET", "string", "70 s", "store.throughput", "API"),
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
@@ -97,6 +98,10 @@ def waiting(queue: str) -> str:
     return f"fleet:waiting:{queue}"
 
 
+def throughput(queue: str, bucket: int | str) -> str:
+    return f"fleet:throughput:{queue}:{bucket}"
+
+
 def artifact(artifact_id: str) -> str:
     return f"fleet:artifact:{artifact_id}"
 
@@ -118,3 +123,8 @@ def session_of(key: str) -> str | None:
     """The id of the session whose own key this is, None for any other key."""
     found = _SESSION_KEY.fullmatch(key)
     return found[1] if found else None
+
+
+def session_events(session_id: str) -> str:
+    """The channel of what a session reports live."""
+    return f"fleet:events:session:{session_id}"

@@ -43,6 +43,7 @@ class JobRunner:
         job = self._start(self._store.jobs.get(job_id), worker)
         self._store.waiting.leave(CAPTURES_QUEUE, job_id)
         if job is not None:
+            self._store.throughput.count(CAPTURES_QUEUE)
             self._finish(job, self._one_shot_capture)
 
     def run_session_job(self, session_id: str, *, runner: str, worker: str) -> int:
@@ -60,7 +61,9 @@ class JobRunner:
             raise NoRoom
         job = self._start(accepted, worker)
         if job is not None:
-            self._store.waiting.leave(SESSIONS_QUEUE, job_id)
+            if job.kind is JobKind.SESSION_CREATE:
+                self._store.waiting.leave(SESSIONS_QUEUE, job_id)
+                self._store.throughput.count(SESSIONS_QUEUE)
             self._finish(job, self._session_work(job.kind))
         return self._store.session_jobs.release(session_id, runner, job_id)
 

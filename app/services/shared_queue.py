@@ -1,6 +1,7 @@
 """The way into a shared queue: a place, then whatever has to be kept and sent, or nothing at all."""
 
 from collections.abc import Callable
+from math import ceil
 
 from app.services.accepted import Accepted
 from fleet.errors import NoWorkers, QueueFull, StoreUnavailable
@@ -8,7 +9,9 @@ from fleet.models.job import Job
 from fleet.queues import SharedQueue
 from fleet.store import Store
 
-_RETRY_AFTER_SECONDS = 5
+_RETRY_AFTER_MAX_SECONDS = 300
+# A queue that has just become full is worth asking again when this part of it has been worked off.
+_SHARE_WORKED_OFF = 0.01
 
 
 class SharedQueueService:
@@ -24,7 +27,7 @@ class SharedQueueService:
             raise NoWorkers("No worker is alive to run the job. Try again soon, or start a worker.", retry_after=5)
         if not self._store.waiting.try_join(queue, job.id, job.queued_at):
             message = "As many jobs wait in this queue as FLEET_QUEUE_LIMIT allows. Try again later."
-            raise QueueFull(message, retry_after=_RETRY_AFTER_SECONDS)
+            raise QueueFull(message, retry_after=self._retry_after(queue))
         try:
             self._store.jobs.create(job, request_json)
             send()
@@ -33,3 +36,10 @@ class SharedQueueService:
             self._store.jobs.try_discard(job.id)
             raise
         return Accepted(job.evolve(position=self._store.waiting.position(queue, job.id)))
+
+    def _retry_after(self, queue: SharedQueue) -> int:
+        """Seconds, from the measured throughput; a queue that does not move is asked again in five minutes."""
+        per_second = self._store.throughput.per_second(queue)
+        worked_off = max(1.0, self._store.waiting.length(queue) * _SHARE_WORKED_OFF)
+        seconds = ceil(worked_off / per_second) if per_second else _RETRY_AFTER_MAX_SECONDS
+        return min(max(1, seconds), _RETRY_AFTER_MAX_SECONDS)

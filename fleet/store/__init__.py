@@ -6,12 +6,14 @@ from fleet.models.capture import CAPTURE_TIMEOUT_MAX
 from fleet.settings import Settings
 from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.connection import RedisClient, connect
+from fleet.store.events import EventStore
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.rate import RateStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
+from fleet.store.throughput import ThroughputStore
 from fleet.store.waiting import WaitingStore
 from fleet.store.workers import WorkerStore
 
@@ -28,6 +30,8 @@ class Store:
     session_jobs: SessionJobStore
     slots: SlotStore
     waiting: WaitingStore
+    throughput: ThroughputStore
+    events: EventStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
     session_rate: RateStore
@@ -44,6 +48,8 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         sessions=SessionStore(client),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
         slots=SlotStore(client, limit=settings.sessions_per_worker),
+        throughput=ThroughputStore(client),
+        events=EventStore(client),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),

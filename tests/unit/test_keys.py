@@ -24,6 +24,7 @@ _SPELLED = {
     "artifact": keys.artifact("ID"),
     "idempotency": keys.idempotency("HASH"),
     "slots": keys.slots("NAME"),
+    "throughput": keys.throughput("QUEUE", "BUCKET"),
     "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
     "workers": keys.WORKER_INDEX,
@@ -35,7 +36,7 @@ def test_every_function_that_spells_a_key_is_looked_at_here() -> None:
     tree = ast.parse((_ROOT / "fleet/keys.py").read_text())
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
-    assert functions - {"expired_channel", "session_of"} <= set(_SPELLED)
+    assert functions - {"expired_channel", "session_of", "session_events"} <= set(_SPELLED)
 
 
 def test_the_key_of_a_session_names_it() -> None:

@@ -22,8 +22,11 @@ from workers.browser_host.captures import Captures
 from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.expiry_warnings import ExpiryWarnings
 from workers.browser_host.sessions import Sessions
 from workers.link.server import HostServer
+
+_WARNING_LOOK_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class BrowserHost:
         self._sessions = Sessions(chrome, self._egress, limit=options.session_limit)
         self._commands = Commands(chrome, self._sessions, Captures(self._egress))
         self._server = HostServer(options.socket_path, self._commands.table())
+        self._warnings = ExpiryWarnings(store.events)
         self._started_at = utc_now()
         self._unheld_before: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,6 +67,7 @@ class BrowserHost:
         await self._server.start()
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._renew_lease)),
+            asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
             asyncio.create_task(_every(self._options.sweep_seconds, self._sweep, at_once_when=self._sweep_now)),
         ]
         try:
@@ -146,6 +151,11 @@ class BrowserHost:
             self._store.sessions.end(session_id, reason)
             self._store.slots.release(self._options.worker_name, session_id)
             _log.warning("session ended", session=session_id, reason=reason.value)
+
+    async def _warn_of_expiry(self) -> None:
+        held = self._sessions.ids
+        if held:
+            await asyncio.to_thread(lambda: self._warnings.look(self._store.sessions.remaining(held)))
 
     async def _sweep(self) -> None:
         """What was missed: contexts without a key, slots without a context, artifacts past their time."""

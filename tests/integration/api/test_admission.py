@@ -93,3 +93,20 @@ def test_a_refused_job_of_a_session_leaves_nothing(strict_client: FlaskClient, s
 
 def test_a_busy_session_can_be_ended(strict_client: FlaskClient, busy_session: str) -> None:
     assert strict_client.delete(f"/api/sessions/{busy_session}").status_code == 202
+
+
+@pytest.fixture
+def full_client(tight_client: FlaskClient) -> FlaskClient:
+    """Of an API whose queues take one job each, and have it."""
+    tight_client.post("/api/captures", json={"html": "<p>"})
+    return tight_client
+
+
+@pytest.mark.parametrize(("left_in_the_last_minute", "seconds"), [(0, 300), (30, 2), (600, 1)])
+def test_a_full_queue_says_when_there_will_be_room(
+    full_client: FlaskClient, store: Store, left_in_the_last_minute: int, seconds: int
+) -> None:
+    for _ in range(left_in_the_last_minute):
+        store.throughput.count("captures")
+    answer = full_client.post("/api/captures", json={"html": "<p>"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(seconds))

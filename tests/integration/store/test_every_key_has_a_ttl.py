@@ -31,6 +31,7 @@ def busy(store: Store) -> Store:
         store.workers.renew(a_worker_report(name=name))
     store.workers.leave("fleet@two")
     store.slots.try_claim("fleet@one", "ses_1", utc_now() + timedelta(hours=1))
+    store.throughput.count("captures")
     store.session_rate.take("client")
     return store
 

@@ -21,13 +21,16 @@ _STOP_SECONDS = 30
 class Worker:
     """Runs from `__enter__` to `__exit__`; its lease is held in between."""
 
-    def __init__(self, settings: Settings, store: Store, folder: Path, *, concurrency: int = 4) -> None:
-        """`folder`: for its log and, as TMPDIR, for all that it keeps on disk while it runs."""
+    def __init__(
+        self, settings: Settings, store: Store, folder: Path, *, concurrency: int = 4, label: str = "test"
+    ) -> None:
+        """`folder`: for its log and, as TMPDIR, for all that it keeps on disk. `label`: before the @ of its name."""
         self._settings = settings
         self._store = store
         self._concurrency = concurrency
-        self._log = folder / "worker.log"
-        self.temporary = folder / "tmp"
+        self._label = label
+        self._log = folder / f"{label}.log"
+        self.temporary = folder / f"tmp-{label}"
         self.temporary.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
         self._own: list[int] = []
@@ -39,8 +42,12 @@ class Worker:
 
     @property
     def name(self) -> str:
-        (report,) = self._store.workers.alive()
-        return report.name
+        (name,) = self._names()
+        return name
+
+    def _names(self) -> list[str]:
+        names = [report.name for report in self._store.workers.alive()]
+        return [name for name in names if name.startswith(f"{self._label}@")]
 
     def host(self) -> int:
         (pid,) = [child for child in children(self.pid) if "workers.browser_host" in command(child)]
@@ -76,7 +83,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"),
-                    *("--hostname", "test@%h", "--concurrency", str(self._concurrency), "--loglevel", "INFO"),
+                    *("--hostname", f"{self._label}@%h", "--concurrency", str(self._concurrency), "--loglevel", "INFO"),
                 ],
                 env={**os.environ, **self._environment()},
                 stdin=subprocess.DEVNULL,
@@ -109,12 +116,13 @@ class Worker:
     def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "it ended"
-        return bool(self._store.workers.alive())
+        return bool(self._names())
 
     def _environment(self) -> dict[str, str]:
         return {
             "FLEET_REDIS_URL": self._settings.redis_url,
             "FLEET_ARTIFACTS_URL": self._settings.artifacts_url,
             "FLEET_EGRESS_ALLOW": "127.0.0.1",
+            "FLEET_SESSIONS_PER_WORKER": str(self._settings.sessions_per_worker),
             "TMPDIR": str(self.temporary),
         }
