@@ -173,6 +173,9 @@ def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
     if not fields or ttl_ms < 0:
         return None
     now = _milliseconds(utc_now())
+    if fields["state"] == SessionState.PENDING:
+        # Its idle time has not begun to run.
+        ttl_ms = min(ttl_ms, int(fields["ttl"]) * 1000)
     return Session(
         id=fields["id"],
         state=SessionState(fields["state"]),

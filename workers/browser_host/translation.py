@@ -63,7 +63,10 @@ _NAVIGATION: tuple[tuple[tuple[str, ...], type[FleetError], str], ...] = (
 )
 
 _CRASHED = ("Page crashed", "Target crashed")
-_GONE = ("has been closed", "Connection closed", "Browser closed", "browser has disconnected")
+_GONE = (
+    "has been closed", "Connection closed", "Browser closed", "browser has disconnected", "No target with given id",
+    "Target closed", "Session closed",
+)  # fmt: skip
 _BAD_OPTIONS = (
     "Invalid timezone", "Invalid locale", "Unknown permission", "Invalid header", "storage state",
     "Proxy ", "proxy", "Cookie should", "Invalid cookie", "Unsupported", "origin",

@@ -10,6 +10,7 @@ if limit > 0 and redis.call('LLEN', KEYS[3]) >= limit then return 'busy' end
 redis.call('HSET', KEYS[1], 'last_used_at', ARGV[1], unpack(ARGV, 6))
 local ttl_ms = math.max(redis.call('HGET', KEYS[1], 'ttl') * 1000, tonumber(ARGV[3]))
 ttl_ms = math.min(ttl_ms, dies_at - ARGV[1])
+if redis.call('HGET', KEYS[1], 'state') == 'pending' then ttl_ms = dies_at - ARGV[1] end
 redis.call('PEXPIRE', KEYS[1], ttl_ms)
 redis.call('PEXPIRE', KEYS[2], ttl_ms)
 local after = ttl_ms + ARGV[2] * 1000

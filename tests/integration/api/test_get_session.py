@@ -5,7 +5,7 @@ from fleet.ids import new_id
 from fleet.models.session import EndReason
 from fleet.store import Store
 from tests.integration.api.conftest import Json
-from tests.integration.as_worker import WORKER, fail
+from tests.integration.as_worker import WORKER, fail, open_session
 from tests.polling import eventually
 
 
@@ -62,8 +62,12 @@ def test_an_ended_session_says_why_it_ended(
 @pytest.mark.parametrize(
     ("body", "reason"), [({"ttl": 1}, "idle"), ({"ttl": 60, "max_lifetime": 1}, "max_lifetime")], ids=["ttl", "life"]
 )
-def test_a_session_whose_time_is_over_has_ended_by_itself(client: FlaskClient, body: Json, reason: str) -> None:
-    session_id = client.post("/api/sessions", json=body).get_json()["session"]["id"]
+def test_a_session_whose_time_is_over_has_ended_by_itself(
+    client: FlaskClient, store: Store, body: Json, reason: str
+) -> None:
+    created = client.post("/api/sessions", json=body).get_json()
+    session_id = created["session"]["id"]
+    open_session(store, session_id, created["job"]["id"])
     eventually(lambda: client.get(f"/api/sessions/{session_id}").status_code == 410)
 
     error = client.get(f"/api/sessions/{session_id}").get_json()["error"]

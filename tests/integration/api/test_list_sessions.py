@@ -5,6 +5,7 @@ from flask.testing import FlaskClient
 
 from fleet.models.session import EndReason
 from fleet.store import Store
+from tests.integration.as_worker import open_session
 from tests.polling import eventually
 
 
@@ -58,7 +59,8 @@ def test_an_ended_session_is_not_listed(client: FlaskClient, three: list[str], s
     assert listed(client) == [three[2], three[0]]
 
 
-def test_a_session_that_ended_by_itself_is_not_listed(client: FlaskClient) -> None:
-    client.post("/api/sessions", json={"ttl": 1})
+def test_a_session_that_ended_by_itself_is_not_listed(client: FlaskClient, store: Store) -> None:
+    created = client.post("/api/sessions", json={"ttl": 1}).get_json()
+    open_session(store, created["session"]["id"], created["job"]["id"])
 
     eventually(lambda: not listed(client))

@@ -41,6 +41,7 @@ class RunningHost:
             session_id, ttl=ttl, max_lifetime=max_lifetime, metadata={}, options_json="{}", job_id=new_id("job")
         )
         await self.ask("open_session", session_id=session_id)
+        self.store.sessions.renew(session_id, state="running", worker=WORKER)
         return session_id
 
     async def holds(self, session_id: str) -> bool:

@@ -7,7 +7,7 @@ from tests.polling import eventually
 
 def test_an_event_is_heard_by_who_listens_to_its_session(store: Store) -> None:
     heard: list[dict[str, object]] = []
-    with store.client.pubsub(ignore_subscribe_messages=True) as listener:
+    with store.client.pubsub(ignore_subscribe_messages=True) as listener:  # type: ignore[no-untyped-call]
         listener.subscribe(keys.session_events("ses_one"))
         eventually(lambda: store.client.pubsub_numsub(keys.session_events("ses_one"))[0][1] == 1)
         store.events.publish("ses_two", "session", "expiring", expires_in=1)

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from fleet import keys
 from fleet.ids import new_id
 from fleet.models.session import EndReason, SessionState
 from fleet.store import Store
@@ -14,6 +15,13 @@ def create(store: Store, **changes: Any) -> str:
     session_id = new_id("ses")
     defaults = {"ttl": 600, "max_lifetime": 86_400, "metadata": {}, "options_json": "{}", "job_id": new_id("job")}
     store.sessions.create(session_id, **{**defaults, **changes})
+    return session_id
+
+
+def create_running(store: Store, **changes: Any) -> str:
+    """The id of a new session whose idle time has begun to run."""
+    session_id = create(store, **changes)
+    assert store.sessions.renew(session_id, state="running")
     return session_id
 
 
@@ -52,14 +60,26 @@ def test_options_come_back_as_they_were_kept(store: Store) -> None:
 
 
 def test_a_session_that_is_not_used_ends_with_its_ttl(store: Store) -> None:
-    session_id = create(store, ttl=1)
+    session_id = create_running(store, ttl=1)
     assert store.sessions.get(session_id) is not None
 
     eventually(lambda: store.sessions.get(session_id) is None)
 
 
+def test_a_session_that_waits_to_be_created_is_not_idle(store: Store) -> None:
+    session_id = create(store, ttl=1, max_lifetime=600)
+    assert ttl(store, session_id) == 1
+    assert store.client.ttl(keys.session(session_id)) > 500
+
+
+def test_a_use_does_not_shorten_the_life_of_a_session_that_waits_to_be_created(store: Store) -> None:
+    session_id = create(store, ttl=1, max_lifetime=600)
+    store.sessions.renew(session_id, ttl=2)
+    assert store.client.ttl(keys.session(session_id)) > 500
+
+
 def test_the_end_of_an_unused_session_is_remembered_as_idle(store: Store) -> None:
-    session_id = create(store, ttl=1)
+    session_id = create_running(store, ttl=1)
     eventually(lambda: store.sessions.get(session_id) is None)
     ending = store.sessions.ending(session_id)
 
@@ -111,14 +131,14 @@ def test_no_use_carries_a_session_beyond_its_max_lifetime(store: Store) -> None:
 
 
 def test_a_job_that_starts_holds_the_session_for_as_long_as_it_may_take(store: Store) -> None:
-    session_id = create(store, ttl=1)
+    session_id = create_running(store, ttl=1)
     store.sessions.hold(session_id, at_least_seconds=360)
 
     assert ttl(store, session_id) > 350
 
 
 def test_the_end_of_a_job_gives_the_session_its_own_ttl_back(store: Store) -> None:
-    session_id = create(store, ttl=60)
+    session_id = create_running(store, ttl=60)
     store.sessions.hold(session_id, at_least_seconds=360)
     store.sessions.renew(session_id)
 
