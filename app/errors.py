@@ -34,6 +34,7 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NoWorkers: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.WorkerFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SessionBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BrowserUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@ FleetError
 │   ├── RangeNotSatisfiable
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
-│   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  WorkerFull
+│   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  WorkerFull  SessionBusy
 ├── PageError               the page, or the site it lies on, made the capture impossible
 │   ├── EgressBlocked  NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
@@ -163,6 +163,12 @@ class WorkerFull(Unavailable):
     """The worker holds as many sessions as `FLEET_SESSIONS_PER_WORKER` allows."""
 
     code = "worker_full"
+
+
+class SessionBusy(Unavailable):
+    """The jobs before it kept the session from answering in time."""
+
+    code = "session_busy"
 
 
 class PageError(FleetError):

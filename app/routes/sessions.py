@@ -2,9 +2,18 @@
 
 from http import HTTPStatus
 
+from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 
-from app.routes.models import JobAnswer, PageQuery, SessionAnswer, SessionPage, SessionPath, WaitQuery
+from app.routes.models import (
+    JobAnswer,
+    PageQuery,
+    SessionAnswer,
+    SessionPage,
+    SessionPath,
+    StorageStateAnswer,
+    WaitQuery,
+)
 from app.routes.rendering import (
     Answer,
     accepted_once,
@@ -51,6 +60,16 @@ def list_sessions(query: PageQuery) -> Answer:
 @api.get("/api/sessions/<session_id>", summary="One session", responses={200: Session})
 def get_session(path: SessionPath) -> Answer:
     return session_json(services().sessions.get(path.session_id)), HTTPStatus.OK
+
+
+@api.get(
+    "/api/sessions/<session_id>/storage_state",
+    summary="Cookies and storage of a session, to seed another one",
+    responses={200: StorageStateAnswer},
+)
+def get_storage_state(path: SessionPath) -> Response:
+    state_json = services().storage_states.get(path.session_id, g.request_id)
+    return Response(state_json, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
 
 @api.delete("/api/sessions/<session_id>", summary="End a session", responses={200: JobAnswer, 202: JobAnswer})

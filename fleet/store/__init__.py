@@ -10,6 +10,7 @@ from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
+from fleet.store.storage_states import StorageStateStore
 from fleet.store.waiting import WaitingStore
 from fleet.store.workers import WorkerStore
 
@@ -23,6 +24,7 @@ class Store:
     jobs: JobStore
     sessions: SessionStore
     session_jobs: SessionJobStore
+    storage_states: StorageStateStore
     waiting: WaitingStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
@@ -37,6 +39,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
         sessions=SessionStore(client),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
+        storage_states=StorageStateStore(client),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
