@@ -65,7 +65,7 @@ _NAVIGATION: tuple[tuple[tuple[str, ...], type[FleetError], str], ...] = (
 _CRASHED = ("Page crashed", "Target crashed")
 _GONE = ("has been closed", "Connection closed", "Browser closed", "browser has disconnected")
 _BAD_OPTIONS = (
-    "Invalid timezone", "Invalid locale", "Unknown permission", "Invalid header", "storage state",
+    "Invalid timezone", "Invalid locale", "Unknown permission", "Invalid header", "storage state", "storageState",
     "Proxy ", "proxy", "Cookie should", "Invalid cookie", "Unsupported", "origin",
 )  # fmt: skip
 
