@@ -17,13 +17,12 @@ _HEADER_VALUE = r"^[\t\x20-\x7e\x80-\xff]*$"
 # Playwright's own name for a part of a partitioned cookie's key.
 _CROSS_SITE = "_crHasCrossSiteAncestor"
 
-# Those that Playwright maps to one of Chromium's.
+# Those that Playwright maps to one of Chromium's, but for clipboard-read: all contexts of a Chrome share one clipboard.
 Permission = Literal[
     "accelerometer",
     "ambient-light-sensor",
     "background-sync",
     "camera",
-    "clipboard-read",
     "clipboard-write",
     "geolocation",
     "gyroscope",

@@ -55,7 +55,7 @@ class Captured:
 
     @property
     def told(self) -> Any:
-        """The JSON in the page's <pre>, from a capture of its html."""
+        """The JSON in the page's <pre>, most often an object, from a capture of its html."""
         found = re.search(r"<pre>(.*?)</pre>", self.text, re.DOTALL)
         assert found, self.text
         return json.loads(unescape(found[1]))

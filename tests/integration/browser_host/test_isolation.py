@@ -1,13 +1,23 @@
 """Whatever a page can leave behind stays in its session: each kind set in one, looked for in the others."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from tests.integration.browser_host.browser import HTML_OUTPUT, Browser
+from fleet.models.context import ContextOptions
+from tests.integration.browser_host.browser import HTML_OUTPUT, Browser, comes_true
 from tests.pages.server import PagesServer
 from tests.pages.state_pages import DONE, address
+
+_DOWNLOAD = """
+    const link = Object.assign(document.createElement('a'), {href: '/download', download: 'kept.bin'});
+    document.body.append(link);
+    link.click();
+"""
+_PASTE = "return await navigator.clipboard.readText()"
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,12 @@ KINDS = [
     ),
     Kind("http login", _LOG_IN, "return (await fetch('/challenge')).ok"),
     Kind(
+        "http credentials",
+        "",
+        "return (await fetch('/challenge')).ok",
+        {"http_credentials": {"username": "ada", "password": "lovelace"}},
+    ),
+    Kind(
         "permission",
         "",
         "return (await navigator.permissions.query({name: 'geolocation'})).state === 'granted'",
@@ -165,3 +181,38 @@ async def test_what_a_one_shot_capture_left_is_not_in_the_next(
     await browser.capture(address(pages.url, kind.leave), context=kind.options, **_WHEN_DONE)
     captured = await browser.capture(address(pages.url, kind.find), **_WHEN_DONE)
     assert captured.told is False
+
+
+async def test_each_session_asks_the_server_once_for_what_it_may_keep(browser: Browser, pages: PagesServer) -> None:
+    fetch = Kind("fetch", "await (await fetch('/cacheable')).text()", "")
+    before = pages.requests("/cacheable")
+    for _ in range(2):
+        session_id = await leave(browser, pages, fetch)
+        await browser.capture_in(session_id, address(pages.url, fetch.leave), **_WHEN_DONE)
+    assert pages.requests("/cacheable") - before == 2
+
+
+def names_below(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*")]
+
+
+async def test_a_download_leaves_no_file(browser: Browser, pages: PagesServer, temporary_folder: Path) -> None:
+    session_id = await browser.open_session()
+    asked = pages.next_request("/download")
+    await browser.capture_in(session_id, address(pages.url, _DOWNLOAD), **_WHEN_DONE)
+    await comes_true(asked)
+    await browser.close_session(session_id)
+    # Whole or in part, under its own name or Chrome's.
+    assert [name for name in names_below(temporary_folder) if "kept" in name or name.endswith(".crdownload")] == []
+
+
+async def test_the_clipboard_that_all_share_cannot_be_read(browser: Browser, pages: PagesServer) -> None:
+    captured = await browser.capture(
+        address(pages.url, _PASTE), context={"permissions": ["clipboard-write"]}, **_WHEN_DONE
+    )
+    assert "Read permission denied" in captured.told["error"]
+
+
+def test_nobody_may_be_allowed_to_read_the_clipboard() -> None:
+    with pytest.raises(ValidationError):
+        ContextOptions.model_validate({"permissions": ["clipboard-read"]})

@@ -27,7 +27,7 @@ _READ_THE_BASKET = """
 """
 
 
-async def run(browser: Browser, session_id: str, url: str) -> dict[str, Any]:
+async def run(browser: Browser, session_id: str, url: str) -> Any:
     captured = await browser.capture_in(
         session_id, url, outputs=[HTML_OUTPUT], wait_for_selector={"selector": DONE, "state": "attached"}
     )
