@@ -14,6 +14,7 @@ from app.services.jobs import JobService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
+from app.services.storage_states import StorageStateService
 from app.task_queue import TaskQueue
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.settings import Settings
@@ -27,6 +28,7 @@ _SPARE_THREADS = 32
 @dataclass(frozen=True)
 class Services:
     sessions: SessionService
+    storage_states: StorageStateService
     captures: CaptureService
     jobs: JobService
     artifacts: ArtifactService
@@ -45,10 +47,12 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
     shared = SharedQueueService(store)
     sessions = SessionService(store, queue, shared, rules)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
+    jobs = JobService(store, waiter, sessions)
     return Services(
         sessions=sessions,
+        storage_states=StorageStateService(store.storage_states, sessions, jobs),
         captures=CaptureService(queue, shared, sessions),
-        jobs=JobService(store, waiter, sessions),
+        jobs=jobs,
         artifacts=ArtifactService(store, storage),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),

@@ -160,7 +160,7 @@ class QueueFull(Unavailable):
 
 
 class SessionBusy(Unavailable):
-    """As many jobs of the session wait as `FLEET_SESSION_JOB_LIMIT` allows."""
+    """Too many jobs of the session wait (`FLEET_SESSION_JOB_LIMIT`), or they kept it from answering in time."""
 
     code = "session_busy"
 

@@ -15,6 +15,8 @@ WORKER_LEASE_SECONDS: Final = 15
 # Indexes are trimmed as they are written; this ends one that nobody writes any more.
 INDEX_SECONDS: Final = 8 * 86_400
 IDEMPOTENCY_SECONDS: Final = 86_400
+# Secrets: no longer than the API takes to fetch them.
+STORAGE_STATE_SECONDS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
+    CatalogueEntry("fleet:job:{id}:storage_state", "string", "60 s, or when it is read", "store.storage_states", "API"),
     CatalogueEntry("fleet:jobs", "zset", "8 days, renewed", "store.jobs", "API"),
     CatalogueEntry("fleet:waiting:QUEUE", "zset", "8 days, renewed", "store.waiting", "API"),
     CatalogueEntry("fleet:throughput:QUEUE:BUCKET", "string", "70 s", "store.throughput", "API"),
@@ -92,6 +95,10 @@ def job(job_id: str) -> str:
 
 def job_request(job_id: str) -> str:
     return f"{job(job_id)}:request"
+
+
+def job_storage_state(job_id: str) -> str:
+    return f"{job(job_id)}:storage_state"
 
 
 def waiting(queue: str) -> str:

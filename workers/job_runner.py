@@ -11,7 +11,7 @@ from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.errors import FleetError, InternalError, JobCancelled, SessionEnded, WorkerLost
 from fleet.models.capture import CAPTURE_TIMEOUT_MAX, CaptureRequest, OneShotCaptureRequest
-from fleet.models.job import Job, JobError, JobKind, JobState
+from fleet.models.job import InternalJobKind, Job, JobError, JobKind, JobState
 from fleet.models.manifest import Manifest, PageVisit, Timings
 from fleet.models.session import EndReason, SessionState
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
@@ -25,6 +25,8 @@ _log = structlog.get_logger(__name__)
 _ATTEMPTS_MAX = 3
 _SESSION_OPEN_SECONDS = 60
 _SESSION_CLOSE_SECONDS = 15
+# Less than the request waits that wants it.
+_STORAGE_STATE_SECONDS = 20
 # The host keeps the capture's timeout; closing its context may take a little longer.
 _CLOSING_MARGIN_SECONDS = 10
 
@@ -117,12 +119,14 @@ class JobRunner:
         answer = self._host.call("capture", {"job_id": job.id, "request": body}, timeout_seconds=_allowance(request))
         return self._manifest(job, answer)
 
-    def _session_work(self, kind: JobKind) -> Callable[[Job], Manifest | None]:
-        return {
+    def _session_work(self, kind: JobKind | InternalJobKind) -> Callable[[Job], Manifest | None]:
+        work: dict[JobKind | InternalJobKind, Callable[[Job], Manifest | None]] = {
             JobKind.SESSION_CREATE: self._create_session,
             JobKind.SESSION_DELETE: self._delete_session,
             JobKind.CAPTURE: self._session_capture,
-        }[kind]
+            InternalJobKind.STORAGE_STATE: self._storage_state,
+        }
+        return work[kind]
 
     def _create_session(self, job: Job) -> None:
         session_id = _session_of(job)
@@ -169,6 +173,20 @@ class JobRunner:
             raise
         self._store.sessions.renew(session_id, url=manifest.final_url, title=manifest.title)
         return manifest
+
+    def _storage_state(self, job: Job) -> None:
+        session_id = _session_of(job)
+        self._hold(session_id)
+        params = {"job_id": job.id, "session_id": session_id}
+        try:
+            answer = self._host.call("storage_state", params, timeout_seconds=_STORAGE_STATE_SECONDS)
+        except SessionEnded:
+            # As for a capture: the host that opened the session is gone.
+            self._store.sessions.end(session_id, EndReason.CRASHED)
+            raise self._ended(session_id) from None
+        finally:
+            self._store.sessions.renew(session_id)
+        self._store.storage_states.hand_over(job.id, answer["state"])
 
     def _hold(self, session_id: str) -> None:
         """Keeps the session alive for as long as the job can take. Raises SessionEnded."""

@@ -1,6 +1,6 @@
 """Query and path parameters, and the shapes of answers, for parsing and for the OpenAPI document."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -42,6 +42,13 @@ class JobAnswer(BaseModel):
 class SessionAnswer(BaseModel):
     session: Session
     job: Job
+
+
+class StorageStateAnswer(BaseModel):
+    """As Playwright gives it: `storage_state` of a new session takes it unchanged."""
+
+    cookies: list[dict[str, Any]]
+    origins: list[dict[str, Any]]
 
 
 class SessionPage(BaseModel):

@@ -2,9 +2,18 @@
 
 from http import HTTPStatus
 
+from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 
-from app.routes.models import JobAnswer, PageQuery, SessionAnswer, SessionPage, SessionPath, WaitQuery
+from app.routes.models import (
+    JobAnswer,
+    PageQuery,
+    SessionAnswer,
+    SessionPage,
+    SessionPath,
+    StorageStateAnswer,
+    WaitQuery,
+)
 from app.routes.rate_headers import take_session_allowance
 from app.routes.rendering import (
     Answer,
@@ -63,6 +72,16 @@ def get_session(path: SessionPath) -> Answer:
 def patch_session(path: SessionPath, body: SessionPatch) -> Answer:
     """Renews the session, also when nothing is changed."""
     return session_json(services().sessions.patch(path.session_id, body)), HTTPStatus.OK
+
+
+@api.get(
+    "/api/sessions/<session_id>/storage_state",
+    summary="Cookies and storage of a session, to seed another one",
+    responses={200: StorageStateAnswer},
+)
+def get_storage_state(path: SessionPath) -> Response:
+    state_json = services().storage_states.get(path.session_id, g.request_id)
+    return Response(state_json, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
 
 @api.delete("/api/sessions/<session_id>", summary="End a session", responses={200: JobAnswer, 202: JobAnswer})

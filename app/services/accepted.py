@@ -5,11 +5,11 @@ from typing import Any, Self
 
 from fleet.clock import utc_now
 from fleet.ids import new_id
-from fleet.models.job import Job, JobKind
+from fleet.models.job import InternalJobKind, Job, JobKind
 from fleet.models.session import Session
 
 
-def new_job(kind: JobKind, request_id: str, session_id: str | None = None) -> Job:
+def new_job(kind: JobKind | InternalJobKind, request_id: str, session_id: str | None = None) -> Job:
     return Job(id=new_id("job"), kind=kind, session_id=session_id, queued_at=utc_now(), request_id=request_id)
 
 

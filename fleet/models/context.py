@@ -8,18 +8,21 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from fleet.models.base import Input
+from fleet.models.devices import DEVICES, DeviceName
 from fleet.models.outputs import SCREENSHOT_MAX_PIXELS
 
 _HEADERS_MAX = 64
 _HEADER_VALUE = r"^[\t\x20-\x7e\x80-\xff]*$"
 
-# Those that Playwright maps to one of Chromium's.
+# Playwright's own name for a part of a partitioned cookie's key.
+_CROSS_SITE = "_crHasCrossSiteAncestor"
+
+# Those that Playwright maps to one of Chromium's, but for clipboard-read: all contexts of a Chrome share one clipboard.
 Permission = Literal[
     "accelerometer",
     "ambient-light-sensor",
     "background-sync",
     "camera",
-    "clipboard-read",
     "clipboard-write",
     "geolocation",
     "gyroscope",
@@ -62,6 +65,8 @@ class Proxy(Input):
 
 
 class Cookie(Input):
+    """As Playwright gives and takes it, its private fields (`_…`) included."""
+
     name: str
     value: str
     domain: str | None = None
@@ -72,6 +77,23 @@ class Cookie(Input):
     secure: bool = False
     same_site: Literal["Strict", "Lax", "None"] = "Lax"
     partition_key: str | None = None
+    cr_has_cross_site_ancestor: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_private_fields(cls, data: Any) -> Any:
+        """Those that this Playwright does not know would mean nothing to it."""
+        if not isinstance(data, dict):
+            return data
+        private = {_CROSS_SITE: "cr_has_cross_site_ancestor"}
+        return {private.get(name, name): data[name] for name in data if name in private or not name.startswith("_")}
+
+    def to_playwright(self) -> dict[str, Any]:
+        fields = self.model_dump(exclude_none=True, exclude={"cr_has_cross_site_ancestor"})
+        cookie = {to_camel(name): value for name, value in fields.items()}
+        if self.cr_has_cross_site_ancestor is not None:
+            cookie[_CROSS_SITE] = self.cr_has_cross_site_ancestor
+        return cookie
 
 
 def _without_infinities(origins: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -96,6 +118,9 @@ Headers = Annotated[
 
 
 class ContextOptions(Input):
+    """What is given wins over what `device` brings."""
+
+    device: DeviceName | None = None
     viewport: Viewport | None = None
     screen: Viewport | None = None
     user_agent: Annotated[str, Field(pattern=_HEADER_VALUE, max_length=1024)] | None = None
@@ -122,8 +147,9 @@ class ContextOptions(Input):
 
     @model_validator(mode="after")
     def _paintable(self) -> Self:
-        ratio = self.device_scale_factor or 1
-        if self.viewport and self.viewport.width * self.viewport.height * ratio**2 > SCREENSHOT_MAX_PIXELS:
+        painted = self._preset() | self.model_dump(include={"viewport", "device_scale_factor"}, exclude_none=True)
+        ratio, viewport = painted.get("device_scale_factor", 1), painted.get("viewport")
+        if viewport and viewport["width"] * viewport["height"] * ratio**2 > SCREENSHOT_MAX_PIXELS:
             raise PydanticCustomError(
                 "too_large",
                 "viewport times device_scale_factor has more than {limit} pixels",
@@ -131,13 +157,13 @@ class ContextOptions(Input):
             )
         return self
 
+    def _preset(self) -> dict[str, Any]:
+        return dict(DEVICES[self.device]) if self.device else {}
+
     def to_playwright(self) -> dict[str, Any]:
         """Keyword arguments of `browser.new_context`: only what was asked for."""
-        options = self.model_dump(exclude_none=True, include=set(ContextOptions.model_fields))
-        if "storage_state" in options:
+        options = self.model_dump(exclude_none=True, include=set(ContextOptions.model_fields) - {"device"})
+        if self.storage_state is not None:
             # The one place where Playwright itself speaks camelCase, also in Python.
-            cookies = options["storage_state"]["cookies"]
-            options["storage_state"]["cookies"] = [
-                {to_camel(name): value for name, value in cookie.items()} for cookie in cookies
-            ]
-        return options
+            options["storage_state"]["cookies"] = [cookie.to_playwright() for cookie in self.storage_state.cookies]
+        return self._preset() | options

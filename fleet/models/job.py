@@ -16,6 +16,12 @@ class JobKind(StrEnum):
     CAPTURE = "capture"
 
 
+class InternalJobKind(StrEnum):
+    """Work that a session does in its turn for a request that waits: no client gets to see the job."""
+
+    STORAGE_STATE = "session.storage_state"
+
+
 class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
@@ -50,7 +56,7 @@ class Job(Record):
     """`position` (1 is next) is only known while the job is queued; `result` only after success."""
 
     id: str
-    kind: JobKind
+    kind: JobKind | SkipJsonSchema[InternalJobKind]
     state: JobState = JobState.QUEUED
     session_id: str | None = None
     batch_id: str | None = None
@@ -68,6 +74,10 @@ class Job(Record):
     @property
     def is_finished(self) -> bool:
         return self.state.is_final
+
+    @property
+    def is_internal(self) -> bool:
+        return isinstance(self.kind, InternalJobKind)
 
     def evolve(self, **changes: Any) -> Self:
         return self.model_copy(update=changes)

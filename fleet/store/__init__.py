@@ -13,6 +13,7 @@ from fleet.store.rate import RateStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
+from fleet.store.storage_states import StorageStateStore
 from fleet.store.throughput import ThroughputStore
 from fleet.store.waiting import WaitingStore
 from fleet.store.workers import WorkerStore
@@ -29,6 +30,7 @@ class Store:
     sessions: SessionStore
     session_jobs: SessionJobStore
     slots: SlotStore
+    storage_states: StorageStateStore
     waiting: WaitingStore
     throughput: ThroughputStore
     events: EventStore
@@ -50,6 +52,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         slots=SlotStore(client, limit=settings.sessions_per_worker),
         throughput=ThroughputStore(client),
         events=EventStore(client),
+        storage_states=StorageStateStore(client),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),

@@ -27,6 +27,10 @@ class JobStore:
             batch.expire(keys.job(job.id), self._ttl)
             batch.set(keys.job_request(job.id), request_json, ex=self._ttl)
             batch.execute()
+        if not job.is_internal:
+            self._list(job)
+
+    def _list(self, job: Job) -> None:
         with self._client.pipeline(transaction=False) as batch:
             batch.zadd(keys.JOB_INDEX, {job.id: job.queued_at.timestamp()})
             batch.zremrangebyrank(keys.JOB_INDEX, 0, -_INDEX_LENGTH - 1)

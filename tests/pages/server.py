@@ -11,6 +11,8 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from tests.pages.state_pages import STATE_PAGES
+
 HTML = "text/html; charset=utf-8"
 # A picture that every browser takes: one red pixel.
 _PIXEL_GIF = bytes.fromhex("47494638396101000100800000ff0000ffffff2c00000000010001000002024401003b")
@@ -272,4 +274,5 @@ PAGES: dict[str, Page] = {
     "slow-image": _slow_image,
     "headers": _headers,
     "cookie": _cookie,
+    **STATE_PAGES,
 }  # fmt: skip

@@ -19,6 +19,7 @@ _SPELLED = {
     "sessions": keys.SESSION_INDEX,
     "job": keys.job("id"),
     "job_request": keys.job_request("id"),
+    "job_storage_state": keys.job_storage_state("id"),
     "jobs": keys.JOB_INDEX,
     "waiting": keys.waiting("QUEUE"),
     "artifact": keys.artifact("ID"),

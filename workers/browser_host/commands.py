@@ -14,6 +14,7 @@ from fleet.models.session import SessionRequest
 from workers.browser_host.captures import Captures, Taken
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.sessions import Sessions
+from workers.browser_host.storage_states import storage_state_json
 
 Params = dict[str, Any]
 
@@ -35,6 +36,7 @@ class Commands:
             "open_session": self._open_session,
             "session_capture": self._session_capture,
             "close_session": self._close_session,
+            "storage_state": self._storage_state,
         }
 
     def cancel(self, job_id: str) -> None:
@@ -80,6 +82,11 @@ class Commands:
                     self._sessions.get(params["session_id"])
                 raise
             return _result(taken)
+
+    async def _storage_state(self, params: Params) -> Params:
+        held = self._sessions.get(params["session_id"])
+        async with self._as_job(params["job_id"]):
+            return {"state": await storage_state_json(held.context)}
 
     async def _close_session(self, params: Params) -> Params:
         return {"closed": await self._sessions.close(params["session_id"])}

@@ -68,7 +68,7 @@ _GONE = (
     "Target closed", "Session closed",
 )  # fmt: skip
 _BAD_OPTIONS = (
-    "Invalid timezone", "Invalid locale", "Unknown permission", "Invalid header", "storage state",
+    "Invalid timezone", "Invalid locale", "Unknown permission", "Invalid header", "storage state", "storageState",
     "Proxy ", "proxy", "Cookie should", "Invalid cookie", "Unsupported", "origin",
 )  # fmt: skip
 

@@ -51,6 +51,7 @@ _CAPTURES: list[tuple[dict[str, Any], str, str]] = [
     ({"html": "", "context": {"viewport": {"width": 0, "height": 1}}}, "invalid_request", "context.viewport.width"),
     ({"html": "", "context": {"colorScheme": "sepia"}}, "invalid_request", "context.color_scheme"),
     ({"html": "", "context": {"ttl": 60}}, "invalid_request", "context.ttl"),
+    ({"html": "", "context": {"device": "iPhon 15"}}, "invalid_request", "context.device"),
 ]
 _SESSIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"ttl": 0}, "invalid_request", "ttl"),
@@ -61,6 +62,7 @@ _SESSIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"metadata": {"count": 1}}, "invalid_request", "metadata.count"),
     ({"metadata": {str(number): "" for number in range(33)}}, "invalid_request", "metadata"),
     ({"userAgnet": "x"}, "invalid_request", "userAgnet"),
+    ({"device": "iPhon 15"}, "invalid_request", "device"),
     ({"isMobile": 1}, "invalid_request", "is_mobile"),
     ({"outputs": []}, "invalid_request", "outputs"),
 ]

@@ -18,6 +18,7 @@ _CONTRACT = {
     ("get", "/api/sessions"),
     ("get", "/api/sessions/{session_id}"),
     ("delete", "/api/sessions/{session_id}"),
+    ("get", "/api/sessions/{session_id}/storage_state"),
     ("post", "/api/sessions/{session_id}/captures"),
     ("post", "/api/captures"),
     ("get", "/api/jobs"),

@@ -54,12 +54,11 @@ class Captured:
         return self.content.decode()
 
     @property
-    def told(self) -> dict[str, Any]:
-        """The JSON in the page's <pre>, from a capture of its html."""
+    def told(self) -> Any:
+        """The JSON in the page's <pre>, most often an object, from a capture of its html."""
         found = re.search(r"<pre>(.*?)</pre>", self.text, re.DOTALL)
         assert found, self.text
-        told: dict[str, Any] = json.loads(unescape(found[1]))
-        return told
+        return json.loads(unescape(found[1]))
 
     @property
     def picture(self) -> Image.Image:
@@ -108,6 +107,11 @@ class Browser:
     async def close_session(self, session_id: str) -> bool:
         answer = await self._call("close_session", session_id=session_id)
         return bool(answer["closed"])
+
+    async def storage_state(self, session_id: str) -> dict[str, Any]:
+        answer = await self._call("storage_state", job_id=new_id("job"), session_id=session_id)
+        state: dict[str, Any] = json.loads(answer["state"])
+        return state
 
     async def contexts(self) -> int:
         """How many contexts Chrome itself has: Playwright does not know of one whose opening was cancelled."""

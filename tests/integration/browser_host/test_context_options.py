@@ -82,3 +82,17 @@ async def test_a_session_with_an_option_that_chrome_refuses_leaves_no_context(
     with pytest.raises(InvalidRequest):
         await browser.open_session(**options)
     assert (browser.sessions.ids, await browser.contexts()) == ([], 0)
+
+
+async def test_a_page_sees_the_device(browser: Browser, pages: PagesServer) -> None:
+    captured = await browser.capture(
+        f"{pages.url}/environment", context={"device": "iPhone 15", "locale": "de-CH"}, outputs=[HTML_OUTPUT]
+    )
+    assert "iPhone" in captured.told["user_agent"]
+    assert (captured.told["ratio"], captured.told["language"]) == (3, "de-CH")
+
+
+async def test_a_session_is_a_device_but_for_what_is_given(browser: Browser, pages: PagesServer) -> None:
+    session_id = await browser.open_session(device="iPhone 15", user_agent="Fleet/3.0")
+    captured = await browser.capture_in(session_id, f"{pages.url}/environment", outputs=[HTML_OUTPUT])
+    assert (captured.told["user_agent"], captured.told["ratio"]) == ("Fleet/3.0", 3)

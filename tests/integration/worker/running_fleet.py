@@ -85,5 +85,8 @@ def running_fleet(redis_url: str, folder: Path) -> Iterator[RunningFleet]:
     # As patient with Redis as a worker is.
     store = open_store(settings, retries=14)
     with Worker(settings, store, folder) as worker:
-        yield RunningFleet(settings, store, worker)
+        running = RunningFleet(settings, store, worker)
+        yield running
+        if running.services.waiter._started:
+            running.services.waiter._notifications.stop()
     store.client.close()

@@ -65,6 +65,10 @@ class Worker:
         running = [task for tasks in answers.values() for task in tasks if task["args"] == [message_argument]]
         return running[0]["worker_pid"] if running else None
 
+    @property
+    def log_text(self) -> str:
+        return self._log.read_text()
+
     def terminate(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
 
