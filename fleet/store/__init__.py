@@ -8,6 +8,7 @@ from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
+from fleet.store.responses import ResponseStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
 from fleet.store.waiting import WaitingStore
@@ -23,6 +24,7 @@ class Store:
     jobs: JobStore
     sessions: SessionStore
     session_jobs: SessionJobStore
+    responses: ResponseStore
     waiting: WaitingStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
@@ -37,6 +39,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
         sessions=SessionStore(client),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
+        responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),

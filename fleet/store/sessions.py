@@ -10,6 +10,9 @@ from fleet.clock import utc_now
 from fleet.models.session import EndReason, Session, SessionEnd, SessionState
 from fleet.store.connection import RedisClient, script
 from fleet.store.index import Cursor, Page, read_page
+from fleet.store.responses import microseconds
+
+_AS_IT_HAS = -1
 
 
 class SessionStore:
@@ -67,6 +70,10 @@ class SessionStore:
         """A job has ended: the idle time starts anew. `fields` become part of the record."""
         return self._renew(session_id, **fields) is not None
 
+    def touch(self, session_id: str) -> bool:
+        """A use beside the jobs: the idle time starts anew, and a job that runs keeps its hold."""
+        return self._renew(session_id, at_least_ms=_AS_IT_HAS) is not None
+
     def _renew(
         self, session_id: str, *, job_id: str = "", at_least_ms: int = 0, **fields: Any
     ) -> tuple[SessionState, str | None] | None:
@@ -88,7 +95,12 @@ class SessionStore:
     def end(self, session_id: str, reason: EndReason) -> bool:
         """False if it had ended before."""
         ended = self._end(
-            keys=[keys.session(session_id), keys.session_options(session_id), keys.session_grave(session_id)],
+            keys=[
+                keys.session(session_id),
+                keys.session_options(session_id),
+                keys.session_grave(session_id),
+                keys.session_responses(session_id),
+            ],
             args=[reason.value, _milliseconds(utc_now()), keys.GRAVE_SECONDS],
         )
         self._client.zrem(keys.SESSION_INDEX, session_id)
@@ -122,11 +134,12 @@ class SessionStore:
             for session_id in session_ids:
                 batch.hgetall(keys.session(session_id))
                 batch.pttl(keys.session(session_id))
+                batch.zcount(keys.session_responses(session_id), microseconds(utc_now()), "+inf")
             answers = batch.execute()
-        return [_session(fields, ttl_ms) for fields, ttl_ms in zip(answers[::2], answers[1::2], strict=True)]
+        return [_session(*of_one) for of_one in zip(answers[::3], answers[1::3], answers[2::3], strict=True)]
 
 
-def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
+def _session(fields: dict[str, str], ttl_ms: int, responses: int) -> Session | None:
     if not fields or ttl_ms < 0:
         return None
     now = _milliseconds(utc_now())
@@ -142,6 +155,7 @@ def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
         url=fields.get("url"),
         title=fields.get("title"),
         metadata=json.loads(fields["metadata"]),
+        responses=responses,
     )
 
 
