@@ -11,6 +11,7 @@ from app.services.captures import CaptureService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
+from app.services.responses import ResponseService
 from app.services.sessions import SessionDefaults, SessionService
 from app.services.shared_queue import SharedQueueService
 from app.task_queue import TaskQueue
@@ -29,6 +30,7 @@ class Services:
     captures: CaptureService
     jobs: JobService
     artifacts: ArtifactService
+    responses: ResponseService
     health: HealthService
     idempotency: IdempotencyService
     waiter: JobWaiter
@@ -44,6 +46,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         captures=CaptureService(queue, shared, sessions),
         jobs=JobService(store, waiter, sessions),
         artifacts=ArtifactService(store, storage),
+        responses=ResponseService(store.responses, sessions),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         waiter=waiter,

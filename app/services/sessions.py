@@ -64,6 +64,11 @@ class SessionService:
             raise self._gone(session_id)
         return session
 
+    def use(self, session_id: str) -> None:
+        """Renews it, if it is there. Raises SessionNotFound or SessionEnded."""
+        if not is_id(session_id, "ses") or not self._store.sessions.touch(session_id):
+            raise self._gone(session_id)
+
     def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return self._store.sessions.newest(limit=limit, cursor=cursor)
 
