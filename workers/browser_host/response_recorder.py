@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from traceback import format_tb
 
 import structlog
 from playwright.async_api import BrowserContext, Request
@@ -93,9 +94,11 @@ class ResponseRecorder:
         except FleetError as error:
             self.dropped += len(batch)
             _log.warning("responses not kept", session=self._session_id, count=len(batch), code=error.code)
-        except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
+        except Exception as error:  # noqa: BLE001  # top of a periodic task, job or connection
             self.dropped += len(batch)
-            _log.exception("responses not recorded", session=self._session_id, count=len(batch))
+            # Not the message: it may show headers, which are the user's own.
+            kind, where = type(error).__name__, format_tb(error.__traceback__)[-1]
+            _log.error("responses not recorded", session=self._session_id, count=len(batch), kind=kind, where=where)
 
     async def _capture(self, exchange: Exchange) -> ResponseWithBody:
         response, body = await exchange.captured(
