@@ -30,6 +30,7 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.SessionEnded: HTTPStatus.GONE,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.ArtifactNotFound: HTTPStatus.NOT_FOUND,
+    errors.ResponseNotFound: HTTPStatus.NOT_FOUND,
     errors.StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NoWorkers: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -11,6 +11,7 @@ from app.services.captures import CaptureService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
+from app.services.responses import ResponseService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
@@ -32,6 +33,7 @@ class Services:
     captures: CaptureService
     jobs: JobService
     artifacts: ArtifactService
+    responses: ResponseService
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
@@ -54,6 +56,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         captures=CaptureService(queue, shared, sessions),
         jobs=jobs,
         artifacts=ArtifactService(store, storage),
+        responses=ResponseService(store.responses, sessions),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),

@@ -6,6 +6,7 @@ FleetError
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
 │   ├── RangeNotSatisfiable
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
+│       ResponseNotFound
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
 │   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  SessionBusy  RateLimited  WorkerFull
 ├── PageError               the page, or the site it lies on, made the capture impossible
@@ -123,6 +124,12 @@ class ArtifactNotFound(RequestError):
     """No artifact has this id, or it has expired."""
 
     code = "artifact_not_found"
+
+
+class ResponseNotFound(RequestError):
+    """The session has no such captured response (any more), or none of its body."""
+
+    code = "response_not_found"
 
 
 class Unavailable(FleetError):

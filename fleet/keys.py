@@ -37,6 +37,11 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:session:{id}:lock", "string", "a job's hard time limit", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:grave", "hash", "the session's end + 1 h", "store.sessions", "API"),
     CatalogueEntry("fleet:slots:NAME", "zset", "its last lease, each as its session", "store.slots", "worker"),
+    CatalogueEntry(
+        "fleet:session:{id}:responses", "zset", "as its newest response", "store.responses", "API, store.sessions"
+    ),
+    CatalogueEntry("fleet:session:{id}:responses:ID", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
+    CatalogueEntry("fleet:session:{id}:responses:ID:body", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
@@ -87,6 +92,18 @@ def session_grave(session_id: str) -> str:
 
 def slots(worker_name: str) -> str:
     return f"fleet:slots:{worker_name}"
+
+
+def session_responses(session_id: str) -> str:
+    return f"{session(session_id)}:responses"
+
+
+def session_response(session_id: str, response_id: str) -> str:
+    return f"{session_responses(session_id)}:{response_id}"
+
+
+def session_response_body(session_id: str, response_id: str) -> str:
+    return f"{session_response(session_id, response_id)}:body"
 
 
 def job(job_id: str) -> str:

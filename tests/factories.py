@@ -9,7 +9,9 @@ from fleet.ids import new_id
 from fleet.models.artifact import Artifact
 from fleet.models.job import Job, JobKind
 from fleet.models.manifest import Manifest, Timings
+from fleet.models.response import CapturedResponse, Content, Header, RequestSent, ResponseReceived, ResponseTimings
 from fleet.models.worker import WorkerReport
+from fleet.store.responses import ResponseWithBody
 
 
 def a_job(**changes: Any) -> Job:
@@ -52,3 +54,36 @@ def a_worker_report(**changes: Any) -> WorkerReport:
         "browser_version": "156.0",
     }
     return WorkerReport(**{**defaults, **changes})
+
+
+def a_response(
+    body: bytes = b"body",
+    *,
+    url: str = "http://a.example/",
+    status: int = 200,
+    mime_type: str = "text/html; charset=utf-8",
+    lives_seconds: float = 300,
+    **changes: Any,
+) -> ResponseWithBody:
+    now = utc_now()
+    defaults = {
+        "id": new_id("rsp"),
+        "started_date_time": now,
+        "expires_at": now + timedelta(seconds=lives_seconds),
+        "time": 12.5,
+        "request": RequestSent(method="GET", url=url, headers=[], body_size=0),
+        "response": ResponseReceived(
+            status=status,
+            status_text="OK",
+            headers=[Header(name="Content-Type", value=mime_type)],
+            content=Content(size=len(body), mime_type=mime_type),
+            redirect_url="",
+        ),
+        "timings": ResponseTimings(wait=10),
+        "resource_type": "document",
+        "from_cache": False,
+        "from_service_worker": False,
+        "body_bytes": len(body),
+        "body_sha256": hashlib.sha256(body).hexdigest() if body else None,
+    }
+    return ResponseWithBody(CapturedResponse(**{**defaults, **changes}), body)

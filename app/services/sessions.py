@@ -69,9 +69,14 @@ class SessionService:
     def patch(self, session_id: str, patch: SessionPatch) -> Session:
         """A use of the session, whatever it changes. Raises SessionNotFound or SessionEnded."""
         metadata = None if patch.metadata is None else json.dumps(patch.metadata)
-        if not is_id(session_id, "ses") or not self._store.sessions.renew(session_id, ttl=patch.ttl, metadata=metadata):
+        if not is_id(session_id, "ses") or not self._store.sessions.use(session_id, ttl=patch.ttl, metadata=metadata):
             raise self._gone(session_id)
         return self.get(session_id)
+
+    def use(self, session_id: str) -> None:
+        """Renews it, if it is there. Raises SessionNotFound or SessionEnded."""
+        if not is_id(session_id, "ses") or not self._store.sessions.use(session_id):
+            raise self._gone(session_id)
 
     def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return self._store.sessions.newest(limit=limit, cursor=cursor)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fleet.models.base import HttpUrl, Input, Record
 from fleet.models.context import ContextOptions
+from fleet.models.response import RecordResponsesOption
 
 TTL_MAX = 86_400
 
@@ -51,6 +52,7 @@ class SessionRequest(ContextOptions):
     max_lifetime: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
     url: HttpUrl | None = None
     metadata: Metadata = {}
+    record_responses: RecordResponsesOption = None
 
 
 class SessionPatch(Input):
@@ -74,6 +76,7 @@ class Session(Record):
     url: str | None = None
     title: str | None = None
     metadata: dict[str, Any] = {}
+    responses: int = 0
 
 
 class SessionEnd(Record):

@@ -10,6 +10,7 @@ from fleet.store.events import EventStore
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.rate import RateStore
+from fleet.store.responses import ResponseStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
@@ -31,6 +32,7 @@ class Store:
     session_jobs: SessionJobStore
     slots: SlotStore
     storage_states: StorageStateStore
+    responses: ResponseStore
     waiting: WaitingStore
     throughput: ThroughputStore
     events: EventStore
@@ -53,6 +55,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         throughput=ThroughputStore(client),
         events=EventStore(client),
         storage_states=StorageStateStore(client),
+        responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),

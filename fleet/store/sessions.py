@@ -14,7 +14,9 @@ from fleet.errors import SessionBusy
 from fleet.models.session import EndReason, Session, SessionEnd, SessionState
 from fleet.store.connection import RedisClient, script
 from fleet.store.index import Cursor, Page, read_page
+from fleet.store.responses import microseconds
 
+_AS_HELD = -1
 _EVENTS = "notify-keyspace-events"
 _BUSY_RETRY_SECONDS = 2
 
@@ -83,7 +85,8 @@ class SessionStore:
 
         Raises SessionBusy if as many jobs wait as `waiting_limit` (0: any number) allows.
         """
-        return self._renew(session_id, _Use(job_id=job_id, waiting_limit=waiting_limit))
+        use = _Use(at_least_ms=_AS_HELD, job_id=job_id, waiting_limit=waiting_limit)
+        return self._renew(session_id, use)
 
     def hold(self, session_id: str, *, at_least_seconds: int) -> bool:
         """A job starts: the session outlives it, but never its own max_lifetime."""
@@ -93,6 +96,10 @@ class SessionStore:
         """A use: the idle time starts anew. `fields` become part of the record. False: it has ended."""
         return self._renew(session_id, _Use(), **fields) is not None
 
+    def use(self, session_id: str, **fields: Any) -> bool:
+        """A client's use beside the jobs: as `renew`, but what a running job holds is not shortened."""
+        return self._renew(session_id, _Use(at_least_ms=_AS_HELD), **fields) is not None
+
     def _renew(self, session_id: str, use: _Use, **fields: Any) -> tuple[SessionState, str | None] | None:
         pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
         found = self._use(
@@ -101,6 +108,7 @@ class SessionStore:
                 keys.session_options(session_id),
                 keys.session_jobs(session_id),
                 keys.session_grave(session_id),
+                keys.session_lock(session_id),
             ],
             args=[
                 _milliseconds(utc_now()), keys.GRAVE_SECONDS, use.at_least_ms, use.job_id, use.waiting_limit, *pairs,
@@ -117,7 +125,12 @@ class SessionStore:
     def end(self, session_id: str, reason: EndReason) -> bool:
         """False if it had ended before."""
         ended = self._end(
-            keys=[keys.session(session_id), keys.session_options(session_id), keys.session_grave(session_id)],
+            keys=[
+                keys.session(session_id),
+                keys.session_options(session_id),
+                keys.session_grave(session_id),
+                keys.session_responses(session_id),
+            ],
             args=[reason.value, _milliseconds(utc_now()), keys.GRAVE_SECONDS],
         )
         with self._client.pipeline(transaction=False) as batch:
@@ -165,11 +178,12 @@ class SessionStore:
             for session_id in session_ids:
                 batch.hgetall(keys.session(session_id))
                 batch.pttl(keys.session(session_id))
+                batch.zcount(keys.session_responses(session_id), microseconds(utc_now()), "+inf")
             answers = batch.execute()
-        return [_session(fields, ttl_ms) for fields, ttl_ms in zip(answers[::2], answers[1::2], strict=True)]
+        return [_session(*of_one) for of_one in zip(answers[::3], answers[1::3], answers[2::3], strict=True)]
 
 
-def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
+def _session(fields: dict[str, str], ttl_ms: int, responses: int) -> Session | None:
     if not fields or ttl_ms < 0:
         return None
     now = _milliseconds(utc_now())
@@ -188,6 +202,7 @@ def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
         url=fields.get("url"),
         title=fields.get("title"),
         metadata=json.loads(fields["metadata"]),
+        responses=responses,
     )
 
 

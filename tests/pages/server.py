@@ -1,5 +1,6 @@
 """Pages that behave as pages in the wild do: late, broken, hostile. On loopback, one thread per request."""
 
+import gzip
 import json
 import socketserver
 import ssl
@@ -187,6 +188,28 @@ def _slow_image(handler: _Handler, milliseconds: str) -> None:
     handler.send(_PIXEL_GIF, content_type="image/gif")
 
 
+def _bytes(handler: _Handler, count: str) -> None:
+    handler.send(b"b" * int(count), content_type="application/octet-stream")
+
+
+def _cached(handler: _Handler, _argument: str) -> None:
+    """Once fetched, a browser need not ask again."""
+    handler.send("kept", content_type="text/plain", Cache_Control="max-age=600")
+
+
+def _gzip(handler: _Handler, count: str) -> None:
+    """Small on the wire, that many bytes once decoded."""
+    content = gzip.compress(bytes(int(count)))
+    handler.send(content, content_type="application/octet-stream", Content_Encoding="gzip")
+
+
+def _service_worker(handler: _Handler, _argument: str) -> None:
+    code = (
+        "onfetch = (event) => event.request.url.includes('/asked') && event.respondWith(new Response('by the worker'))"
+    )
+    handler.send(f"{code}; onactivate = () => clients.claim()", content_type="text/javascript")
+
+
 # --- Pages that tell what reached them -----------------------------------------
 
 
@@ -272,6 +295,10 @@ PAGES: dict[str, Page] = {
     "download": _download,
     "no-content": _no_content,
     "slow-image": _slow_image,
+    "bytes": _bytes,
+    "cached": _cached,
+    "gzip": _gzip,
+    "service-worker.js": _service_worker,
     "headers": _headers,
     "cookie": _cookie,
     **STATE_PAGES,

@@ -23,6 +23,7 @@ from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
+from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.sessions import Sessions
 from workers.link.server import HostServer
 
@@ -49,7 +50,8 @@ class BrowserHost:
         chrome = self._chrome = Chrome(chrome_options, self._egress, on_died=self._on_chrome_died)
         self._store = store
         self._storage = storage
-        self._sessions = Sessions(chrome, self._egress, limit=options.session_limit)
+        recorders = ResponseRecorders(store.responses)
+        self._sessions = Sessions(chrome, self._egress, limit=options.session_limit, recorders=recorders)
         self._commands = Commands(chrome, self._sessions, Captures(self._egress))
         self._server = HostServer(options.socket_path, self._commands.table())
         self._warnings = ExpiryWarnings(store.events)

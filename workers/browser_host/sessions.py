@@ -11,6 +11,7 @@ from fleet.models.session import SessionRequest
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
+from workers.browser_host.response_recorder import ResponseRecorder, ResponseRecorders
 
 
 @dataclass
@@ -20,6 +21,7 @@ class HeldSession:
     chrome: Chrome
     context: BrowserContext
     page: Page | None = None
+    recorder: ResponseRecorder | None = None
 
     async def ensure_page(self) -> Page:
         if self.page is None or self.page.is_closed():
@@ -32,6 +34,10 @@ class HeldSession:
         """A page may also die while no capture watches it."""
         if self.page is page:
             self.page = None
+
+    def stop_recording(self) -> None:
+        if self.recorder is not None:
+            self.recorder.stop()
 
     async def discard_page(self) -> None:
         page, self.page = self.page, None
@@ -49,10 +55,11 @@ async def _close_page(page: Page) -> None:
 
 
 class Sessions:
-    def __init__(self, chrome: Chrome, egress: EgressProxy, *, limit: int) -> None:
+    def __init__(self, chrome: Chrome, egress: EgressProxy, *, limit: int, recorders: ResponseRecorders) -> None:
         self._chrome = chrome
         self._egress = egress
         self._limit = limit
+        self._recorders = recorders
         self._held: dict[str, HeldSession] = {}
         self._opening: set[str] = set()
 
@@ -81,6 +88,7 @@ class Sessions:
         try:
             held = HeldSession(self._chrome, await self._chrome.new_context(request))
             self._held[session_id] = held
+            held.recorder = self._recorders.start(session_id, held.context, request.record_responses)
         finally:
             self._opening.discard(session_id)
         try:
@@ -103,6 +111,7 @@ class Sessions:
         held = self._held.pop(session_id, None)
         if held is None:
             return False
+        held.stop_recording()
         await close_context(held.context)
         return True
 
@@ -112,5 +121,7 @@ class Sessions:
     def drop_all(self) -> list[str]:
         """Forgets contexts that died with their Chrome; the ids of their sessions."""
         ids = self.ids
+        for held in self._held.values():
+            held.stop_recording()
         self._held.clear()
         return ids
