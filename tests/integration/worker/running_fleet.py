@@ -81,7 +81,13 @@ class RunningFleet:
 
 @contextmanager
 def running_fleet(redis_url: str, folder: Path) -> Iterator[RunningFleet]:
-    settings = Settings(redis_url=redis_url, artifacts_url=f"file:{folder / 'artifacts'}", session_rate="1000/minute")
+    # Room for the sessions that all tests of the folder leave behind.
+    settings = Settings(
+        redis_url=redis_url,
+        artifacts_url=f"file:{folder / 'artifacts'}",
+        session_rate="1000/minute",
+        sessions_per_worker=100,
+    )
     # As patient with Redis as a worker is.
     store = open_store(settings, retries=14)
     with Worker(settings, store, folder) as worker:
