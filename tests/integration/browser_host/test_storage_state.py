@@ -44,7 +44,7 @@ async def test_the_state_has_the_cookies_and_local_storage_of_the_session(browse
 
 async def test_the_state_has_origins_that_the_page_has_left(browser: Browser, pages: PagesServer) -> None:
     session_id = await browser.open_session(url=f"{pages.url}/cookie")
-    await browser.capture_in(session_id, html="<p>elsewhere")
+    await browser.capture_in(session_id, pages.url.replace("127.0.0.1", "localhost") + "/plain")
     loads_before = pages.requests("/cookie")
     state = await browser.storage_state(session_id)
     assert [origin["origin"] for origin in state["origins"]] == [pages.url]

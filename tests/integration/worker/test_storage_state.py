@@ -1,6 +1,7 @@
 """The login of one session goes to another, through the API's services and a real worker."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,20 @@ from fleet.errors import SessionEnded
 from tests.integration.redis_server import free_port
 from tests.integration.worker.running_fleet import HTML_OUTPUT, RunningFleet
 from tests.pages.server import PagesServer
+
+
+@pytest.fixture(autouse=True)
+def room(fleet: RunningFleet) -> Iterator[None]:
+    """The worker holds no session, before and after."""
+    _end_sessions(fleet)
+    yield
+    _end_sessions(fleet)
+
+
+def _end_sessions(fleet: RunningFleet) -> None:
+    sessions = fleet.services.sessions.newest(limit=200, cursor=None).entries
+    for deletion in [fleet.delete(session.id) for session in sessions]:
+        fleet.end_of(deletion)
 
 
 def state_of(fleet: RunningFleet, session_id: str) -> dict[str, Any]:
