@@ -5,7 +5,7 @@ import re
 import secrets
 from typing import Literal
 
-Prefix = Literal["ses", "job", "art", "req"]
+Prefix = Literal["ses", "job", "art", "req", "scr"]
 
 _RANDOM_BYTES = 20
 _SHAPE = re.compile(r"[a-z]{3}_[a-z2-7]{32}")

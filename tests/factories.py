@@ -9,6 +9,7 @@ from fleet.ids import new_id
 from fleet.models.artifact import Artifact
 from fleet.models.job import Job, JobKind
 from fleet.models.manifest import Manifest, Timings
+from fleet.models.script import Script
 from fleet.models.worker import WorkerReport
 
 
@@ -40,6 +41,11 @@ def a_manifest(*artifacts: Artifact, **changes: Any) -> Manifest:
         "timings": Timings(),
     }
     return Manifest(**{**defaults, **changes}, artifacts=list(artifacts))
+
+
+def a_script(source: str = "window.seen = true", **changes: Any) -> Script:
+    defaults = {"id": new_id("scr"), "source": source, "bytes": len(source.encode()), "created_at": utc_now()}
+    return Script(**{**defaults, **changes})
 
 
 def a_worker_report(**changes: Any) -> WorkerReport:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fleet.models.base import HttpUrl, Record
 from fleet.models.context import ContextOptions
+from fleet.models.script import ScriptSource
 
 TTL_MAX = 86_400
 
@@ -51,10 +52,11 @@ class SessionRequest(ContextOptions):
     max_lifetime: Annotated[int, Field(ge=1, le=TTL_MAX)] | None = None
     url: HttpUrl | None = None
     metadata: Metadata = {}
+    scripts: list[ScriptSource] = []
 
 
 class Session(Record):
-    """`ttl`: seconds left until the idle end, as of the moment of the answer."""
+    """`ttl`: seconds left until the idle end, as of the moment of the answer. `scripts`: how many it has."""
 
     id: str
     state: SessionState = SessionState.PENDING
@@ -67,6 +69,7 @@ class Session(Record):
     url: str | None = None
     title: str | None = None
     metadata: dict[str, Any] = {}
+    scripts: int = 0
 
 
 class SessionEnd(Record):

@@ -8,6 +8,7 @@ from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
+from fleet.store.scripts import ScriptStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
 from fleet.store.waiting import WaitingStore
@@ -23,6 +24,7 @@ class Store:
     jobs: JobStore
     sessions: SessionStore
     session_jobs: SessionJobStore
+    scripts: ScriptStore
     waiting: WaitingStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
@@ -32,11 +34,13 @@ class Store:
 def open_store(settings: Settings, *, retries: int) -> Store:
     """Connects at the first command. `retries`: see fleet.store.connection.connect."""
     client = connect(settings.redis_url, retries=retries)
+    sessions = SessionStore(client)
     return Store(
         client=client,
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
-        sessions=SessionStore(client),
+        sessions=sessions,
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
+        scripts=ScriptStore(client, sessions, limit=settings.script_limit),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),

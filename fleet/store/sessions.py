@@ -1,15 +1,22 @@
 """Sessions: the TTL of the key is the session's life. Every use renews it, here and nowhere else."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, cast
 
+from redis.client import Pipeline
+
 from fleet import keys
 from fleet.clock import utc_now
+from fleet.models.script import Script
 from fleet.models.session import EndReason, Session, SessionEnd, SessionState
 from fleet.store.connection import RedisClient, script
 from fleet.store.index import Cursor, Page, read_page
+
+# As the least life that a use leaves: a client's use must not shorten what a running job holds.
+_AS_IT_HAS = -1
 
 
 class SessionStore:
@@ -28,11 +35,13 @@ class SessionStore:
         metadata: dict[str, str],
         options_json: str,
         job_id: str,
+        scripts: Sequence[Script] = (),
     ) -> None:
         """Keeps a pending session with its creation as the first job. `ttl`, `max_lifetime` in seconds."""
         now = _milliseconds(utc_now())
         args: list[str | int] = [
             session_id, now, ttl, max_lifetime, json.dumps(metadata), options_json, job_id, keys.GRAVE_SECONDS,
+            *(script.model_dump_json() for script in scripts),
         ]  # fmt: skip
         self._create(
             keys=[
@@ -40,6 +49,7 @@ class SessionStore:
                 keys.session_options(session_id),
                 keys.session_jobs(session_id),
                 keys.session_grave(session_id),
+                keys.session_scripts(session_id),
             ],
             args=args,
         )
@@ -57,7 +67,7 @@ class SessionStore:
 
     def add_job(self, session_id: str, job_id: str) -> tuple[SessionState, str | None] | None:
         """Appends the job and renews the session in one step; None if the session has ended."""
-        return self._renew(session_id, job_id=job_id)
+        return self._renew(session_id, job_id=job_id, at_least_ms=_AS_IT_HAS)
 
     def hold(self, session_id: str, *, at_least_seconds: int, **fields: Any) -> bool:
         """A job starts: the session outlives it, but never its own max_lifetime."""
@@ -70,25 +80,41 @@ class SessionStore:
     def _renew(
         self, session_id: str, *, job_id: str = "", at_least_ms: int = 0, **fields: Any
     ) -> tuple[SessionState, str | None] | None:
-        pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
-        found = self._use(
-            keys=[
-                keys.session(session_id),
-                keys.session_options(session_id),
-                keys.session_jobs(session_id),
-                keys.session_grave(session_id),
-            ],
-            args=[_milliseconds(utc_now()), keys.GRAVE_SECONDS, at_least_ms, job_id, *pairs],
-        )
+        found = self._run_use(session_id, job_id=job_id, at_least_ms=at_least_ms, **fields)
         if not found:
             return None
         state, worker = found
         return SessionState(state), worker or None
 
+    def use_in(self, batch: Pipeline, session_id: str) -> None:
+        """Makes the batch a use of the session; its result there is false if the session has ended."""
+        self._run_use(session_id, at_least_ms=_AS_IT_HAS, client=batch)
+
+    def _run_use(
+        self, session_id: str, *, job_id: str = "", at_least_ms: int = 0, client: Pipeline | None = None, **fields: Any
+    ) -> Any:
+        pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
+        return self._use(
+            keys=[
+                keys.session(session_id),
+                keys.session_options(session_id),
+                keys.session_jobs(session_id),
+                keys.session_grave(session_id),
+                keys.session_scripts(session_id),
+            ],
+            args=[_milliseconds(utc_now()), keys.GRAVE_SECONDS, at_least_ms, job_id, *pairs],
+            client=client,
+        )
+
     def end(self, session_id: str, reason: EndReason) -> bool:
         """False if it had ended before."""
         ended = self._end(
-            keys=[keys.session(session_id), keys.session_options(session_id), keys.session_grave(session_id)],
+            keys=[
+                keys.session(session_id),
+                keys.session_options(session_id),
+                keys.session_grave(session_id),
+                keys.session_scripts(session_id),
+            ],
             args=[reason.value, _milliseconds(utc_now()), keys.GRAVE_SECONDS],
         )
         self._client.zrem(keys.SESSION_INDEX, session_id)
@@ -122,11 +148,12 @@ class SessionStore:
             for session_id in session_ids:
                 batch.hgetall(keys.session(session_id))
                 batch.pttl(keys.session(session_id))
+                batch.llen(keys.session_scripts(session_id))
             answers = batch.execute()
-        return [_session(fields, ttl_ms) for fields, ttl_ms in zip(answers[::2], answers[1::2], strict=True)]
+        return [_session(*parts) for parts in zip(answers[::3], answers[1::3], answers[2::3], strict=True)]
 
 
-def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
+def _session(fields: dict[str, str], ttl_ms: int, scripts: int) -> Session | None:
     if not fields or ttl_ms < 0:
         return None
     now = _milliseconds(utc_now())
@@ -142,6 +169,7 @@ def _session(fields: dict[str, str], ttl_ms: int) -> Session | None:
         url=fields.get("url"),
         title=fields.get("title"),
         metadata=json.loads(fields["metadata"]),
+        scripts=scripts,
     )
 
 

@@ -1,8 +1,8 @@
--- KEYS: session, options, grave
+-- KEYS: session, options, grave, scripts
 -- ARGV: reason, now ms, grave s
 -- The list of jobs stays: each waiting job is still woken, finds no session, and fails with that reason.
 if redis.call('DEL', KEYS[1]) == 0 then return 0 end
-redis.call('DEL', KEYS[2])
+redis.call('DEL', KEYS[2], KEYS[4])
 redis.call('HSET', KEYS[3], 'end_reason', ARGV[1], 'expires_at', ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[3])
 return 1
