@@ -11,6 +11,8 @@ from app.services.captures import CaptureService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
+from app.services.new_scripts import ScriptLimits
+from app.services.scripts import ScriptService
 from app.services.sessions import SessionDefaults, SessionService
 from app.services.shared_queue import SharedQueueService
 from app.task_queue import TaskQueue
@@ -26,6 +28,7 @@ _SPARE_THREADS = 32
 @dataclass(frozen=True)
 class Services:
     sessions: SessionService
+    scripts: ScriptService
     captures: CaptureService
     jobs: JobService
     artifacts: ArtifactService
@@ -37,10 +40,12 @@ class Services:
 def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage) -> Services:
     defaults = SessionDefaults(ttl=settings.session_ttl, max_lifetime=settings.session_max_lifetime)
     shared = SharedQueueService(store)
-    sessions = SessionService(store, queue, shared, defaults)
+    script_limits = ScriptLimits(count=settings.script_limit, bytes=settings.script_bytes)
+    sessions = SessionService(store, queue, shared, defaults, script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     return Services(
         sessions=sessions,
+        scripts=ScriptService(store.scripts, sessions, script_limits),
         captures=CaptureService(queue, shared, sessions),
         jobs=JobService(store, waiter, sessions),
         artifacts=ArtifactService(store, storage),

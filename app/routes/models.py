@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from fleet.models.base import NamedFields
 from fleet.models.job import Job
+from fleet.models.script import Script
 from fleet.models.session import Session
 
 # Longer than the longest capture.
@@ -27,6 +28,10 @@ class SessionPath(BaseModel):
     session_id: str
 
 
+class ScriptPath(SessionPath):
+    script_id: str
+
+
 class JobPath(BaseModel):
     job_id: str
 
@@ -42,6 +47,10 @@ class JobAnswer(BaseModel):
 class SessionAnswer(BaseModel):
     session: Session
     job: Job
+
+
+class ScriptList(BaseModel):
+    scripts: list[Script]
 
 
 class SessionPage(BaseModel):
