@@ -28,8 +28,10 @@ class ContextScripts:
         Holds for documents that are opened from now on.
         """
         # To its end also when the job is cancelled: a script that was added but not noted could never be removed.
+        following = asyncio.ensure_future(self._follow(wanted))
+        following.add_done_callback(_hear)
         with page_errors():
-            await asyncio.shield(self._follow(wanted))
+            await asyncio.shield(following)
 
     async def _follow(self, wanted: dict[str, str]) -> None:
         async with self._following:
@@ -39,6 +41,12 @@ class ContextScripts:
             for script_id, source in wanted.items():
                 if script_id not in self._added:
                     self._added[script_id] = await self._context.add_init_script(_named(source, script_id))
+
+
+def _hear(following: asyncio.Future[None]) -> None:
+    """Its error is known, also when nobody waits for it any more."""
+    if not following.cancelled():
+        following.exception()
 
 
 def _named(source: str, script_id: str) -> str:

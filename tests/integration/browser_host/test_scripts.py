@@ -73,12 +73,25 @@ async def test_a_script_runs_in_a_new_page_after_a_capture_that_failed(browser: 
     assert await visited(browser, session_id, f"{pages.url}/visited", scripts) == ["script", "page"]
 
 
+async def test_a_page_that_hangs_while_a_script_is_added_costs_one_capture(
+    browser: Browser, pages: PagesServer
+) -> None:
+    scripts = {SCRIPT: visit("script")}
+    session_id = await browser.open_session()
+    hangs = pages.next_request("/counted")
+    await browser.capture_in(session_id, f"{pages.url}/loop-later")
+    await comes_true(hangs)
+    with pytest.raises(CaptureTimeout):
+        await browser.capture_in(session_id, f"{pages.url}/visited", scripts=scripts, timeout=500)
+    assert await visited(browser, session_id, f"{pages.url}/visited", scripts) == ["script", "page"]
+
+
 async def test_html_is_written_into_a_page_in_which_the_scripts_have_run(browser: Browser) -> None:
     scripts = {SCRIPT: visit("script")}
     session_id = await browser.open_session(scripts=scripts)
-    html = "<pre></pre><script>document.querySelector('pre').textContent = JSON.stringify(window.visited)</script>"
+    html = "<pre></pre><script>document.querySelector('pre').textContent = JSON.stringify({visited})</script>"
     captured = await browser.capture_in(session_id, html=html, scripts=scripts, outputs=[HTML_OUTPUT])
-    assert captured.told == ["script"]
+    assert captured.told == {"visited": ["script"]}
 
 
 async def test_a_removed_script_runs_no_more(browser: Browser, pages: PagesServer) -> None:
