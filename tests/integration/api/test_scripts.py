@@ -230,6 +230,12 @@ def test_a_session_may_be_created_with_scripts(client: FlaskClient) -> None:
     assert [script["source"] for script in listed(client, session["id"])] == ["window.a = 1", "window.b = 2"]
 
 
+def test_the_scripts_of_a_creation_are_kept_in_one_place(client: FlaskClient, store: Store) -> None:
+    session = client.post("/api/sessions", json={"scripts": ["1"], "locale": "de-DE"}).get_json()["session"]
+
+    assert store.sessions.options(session["id"]) == '{"locale":"de-DE"}'
+
+
 def test_a_session_may_be_created_with_as_many_scripts_as_it_may_have(client: FlaskClient) -> None:
     assert client.post("/api/sessions", json={"scripts": ["1"] * _LIMIT}).status_code == 202
 
