@@ -11,7 +11,9 @@ from app.services.captures import CaptureService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
+from app.services.new_scripts import ScriptLimits
 from app.services.responses import ResponseService
+from app.services.scripts import ScriptService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
@@ -30,6 +32,7 @@ _SPARE_THREADS = 32
 class Services:
     sessions: SessionService
     storage_states: StorageStateService
+    scripts: ScriptService
     captures: CaptureService
     jobs: JobService
     artifacts: ArtifactService
@@ -47,12 +50,14 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         waiting_jobs=settings.session_job_limit,
     )
     shared = SharedQueueService(store)
-    sessions = SessionService(store, queue, shared, rules)
+    script_limits = ScriptLimits(count=settings.script_limit, bytes=settings.script_bytes)
+    sessions = SessionService(store, queue, shared, rules, script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     jobs = JobService(store, waiter, sessions)
     return Services(
         sessions=sessions,
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
+        scripts=ScriptService(store.scripts, sessions, script_limits),
         captures=CaptureService(queue, shared, sessions),
         jobs=jobs,
         artifacts=ArtifactService(store, storage),

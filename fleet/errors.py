@@ -5,6 +5,7 @@ FleetError
 │   ├── InvalidRequest  InvalidJson  InvalidUrl  BodyTooLarge  UnsupportedMediaType  NotAcceptable
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
 │   ├── RangeNotSatisfiable
+│   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
 │       ResponseNotFound
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
@@ -130,6 +131,30 @@ class ResponseNotFound(RequestError):
     """The session has no such captured response (any more), or none of its body."""
 
     code = "response_not_found"
+
+
+class ScriptTooLarge(RequestError):
+    """The script has more bytes than `FLEET_SCRIPT_BYTES` allows."""
+
+    code = "script_too_large"
+
+
+class ScriptLimitReached(RequestError):
+    """The session has as many scripts as `FLEET_SCRIPT_LIMIT` allows."""
+
+    code = "script_limit_reached"
+
+
+class ScriptSyntaxError(RequestError):
+    """The script is not valid JavaScript; `details.line` and `details.column` say where, if that is known."""
+
+    code = "script_syntax_error"
+
+
+class ScriptNotFound(RequestError):
+    """The session has no script of this id."""
+
+    code = "script_not_found"
 
 
 class Unavailable(FleetError):

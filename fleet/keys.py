@@ -33,6 +33,7 @@ CATALOGUE: Final = (
         "fleet:session:{id}", "hash", "the session's ttl, renewed by every use", "store.sessions", "API, worker"
     ),
     CatalogueEntry("fleet:session:{id}:options", "string", "as the session", "store.sessions", "worker"),
+    CatalogueEntry("fleet:session:{id}:scripts", "list", "as the session", "store.scripts", "API, worker"),
     CatalogueEntry("fleet:session:{id}:jobs", "list", "as the session, + 1 h", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:lock", "string", "a job's hard time limit", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:grave", "hash", "the session's end + 1 h", "store.sessions", "API"),
@@ -76,6 +77,10 @@ def session(session_id: str) -> str:
 
 def session_options(session_id: str) -> str:
     return f"{session(session_id)}:options"
+
+
+def session_scripts(session_id: str) -> str:
+    return f"{session(session_id)}:scripts"
 
 
 def session_jobs(session_id: str) -> str:

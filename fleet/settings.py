@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     session_max_lifetime: Annotated[int, Field(gt=0, le=7 * 86_400)] = 86_400
     response_limit: Annotated[int, Field(gt=0, le=1000)] = 100
     response_ttl: Seconds = 300
+    # Bounds within what one step in Redis and one message on the link can carry.
+    script_limit: Annotated[int, Field(gt=0, le=1000)] = 50
+    script_bytes: Annotated[int, Field(gt=0, le=1024 * 1024)] = 20_480
     heap_limit_mb: Annotated[int, Field(ge=16)] = 100
     sweep_seconds: Seconds = 60
     shutdown_grace: Seconds = 30

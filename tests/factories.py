@@ -10,6 +10,7 @@ from fleet.models.artifact import Artifact
 from fleet.models.job import Job, JobKind
 from fleet.models.manifest import Manifest, Timings
 from fleet.models.response import CapturedResponse, Content, Header, RequestSent, ResponseReceived, ResponseTimings
+from fleet.models.script import Script
 from fleet.models.worker import WorkerReport
 from fleet.store.responses import ResponseWithBody
 
@@ -42,6 +43,11 @@ def a_manifest(*artifacts: Artifact, **changes: Any) -> Manifest:
         "timings": Timings(),
     }
     return Manifest(**{**defaults, **changes}, artifacts=list(artifacts))
+
+
+def a_script(source: str = "window.seen = true", **changes: Any) -> Script:
+    defaults = {"id": new_id("scr"), "source": source, "bytes": len(source.encode()), "created_at": utc_now()}
+    return Script(**{**defaults, **changes})
 
 
 def a_worker_report(**changes: Any) -> WorkerReport:

@@ -132,7 +132,12 @@ class JobRunner:
         session_id = _session_of(job)
         self._hold(session_id)
         options = self._store.sessions.options(session_id)
-        params = {"job_id": job.id, "session_id": session_id, "request": options}
+        params = {
+            "job_id": job.id,
+            "session_id": session_id,
+            "request": options,
+            "scripts": self._store.scripts.sources(session_id),
+        }
         try:
             opened = self._host.call("open_session", params, timeout_seconds=_SESSION_OPEN_SECONDS)
         except FleetError:
@@ -159,7 +164,12 @@ class JobRunner:
         self._hold(session_id)
         body = self._request_of(job)
         request = CaptureRequest.model_validate_json(body)
-        params = {"job_id": job.id, "session_id": session_id, "request": body}
+        params = {
+            "job_id": job.id,
+            "session_id": session_id,
+            "request": body,
+            "scripts": self._store.scripts.sources(session_id),
+        }
         try:
             answer = self._host.call("session_capture", params, timeout_seconds=_allowance(request))
             manifest = self._manifest(job, answer)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from fleet.models.base import NamedFields
 from fleet.models.job import Job
+from fleet.models.script import Script
 from fleet.models.session import Session
 
 # Longer than the longest capture.
@@ -25,6 +26,10 @@ class PageQuery(NamedFields):
 
 class SessionPath(BaseModel):
     session_id: str
+
+
+class ScriptPath(SessionPath):
+    script_id: str
 
 
 class JobPath(BaseModel):
@@ -49,6 +54,10 @@ class StorageStateAnswer(BaseModel):
 
     cookies: list[dict[str, Any]]
     origins: list[dict[str, Any]]
+
+
+class ScriptList(BaseModel):
+    scripts: list[Script]
 
 
 class SessionPage(BaseModel):

@@ -25,7 +25,6 @@ from app.routes.rendering import (
     parse_cursor,
     session_json,
 )
-from app.services.accepted import Accepted
 from app.wiring import services
 from fleet.errors import SessionEnded, SessionNotFound
 from fleet.models.capture import CaptureRequest
@@ -39,11 +38,9 @@ api = APIBlueprint("sessions", __name__, abp_tags=[Tag(name="sessions", descript
     "/api/sessions", summary="Create a session", responses={200: SessionAnswer, 201: SessionAnswer, 202: SessionAnswer}
 )
 def create_session(body: SessionRequest, query: WaitQuery) -> Answer:
-    def accept(request_id: str) -> Accepted:
-        take_session_allowance()
-        return services().sessions.create(body, request_id)
-
-    accepted = accepted_once(accept)
+    accepted = accepted_once(
+        lambda request_id: services().sessions.create(body, request_id, admit=take_session_allowance)
+    )
     job = after_waiting(accepted, query.wait)
     if accepted.session is None or not job.is_finished:
         return accepted.to_json() | {"job": job_json(job)}, HTTPStatus.ACCEPTED

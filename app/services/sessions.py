@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.services.accepted import Accepted, new_job
+from app.services.new_scripts import ScriptLimits, new_scripts
 from app.services.shared_queue import SharedQueueService
 from app.task_queue import TaskQueue
 from fleet.errors import FleetError, SessionEnded, SessionNotFound, StoreUnavailable
 from fleet.ids import is_id, new_id
 from fleet.models.job import Job, JobKind
+from fleet.models.script import Script
 from fleet.models.session import EndReason, Session, SessionPatch, SessionRequest
 from fleet.queues import SESSIONS_QUEUE
 from fleet.store import Store
@@ -26,19 +29,32 @@ class SessionRules:
 
 
 class SessionService:
-    def __init__(self, store: Store, queue: TaskQueue, shared: SharedQueueService, rules: SessionRules) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queue: TaskQueue,
+        shared: SharedQueueService,
+        rules: SessionRules,
+        script_limits: ScriptLimits,
+    ) -> None:
         self._store = store
         self._queue = queue
         self._shared = shared
         self._rules = rules
+        self._script_limits = script_limits
 
-    def create(self, request: SessionRequest, request_id: str) -> Accepted:
-        """Raises QueueFull or StoreUnavailable; then nothing will run."""
+    def create(self, request: SessionRequest, request_id: str, *, admit: Callable[[], None] = lambda: None) -> Accepted:
+        """Raises NoWorkers, QueueFull, StoreUnavailable, or what is wrong with a script; then nothing will run.
+
+        `admit` is called once the request is known to be a good one, and may raise too.
+        """
+        scripts = new_scripts(request.scripts, self._script_limits)
+        admit()
         session_id = new_id("ses")
         job = new_job(JobKind.SESSION_CREATE, request_id, session_id)
 
         def send() -> None:
-            self._keep(session_id, request, job.id)
+            self._keep(session_id, request, scripts, job.id)
             self._queue.send_session_creation(session_id)
 
         try:
@@ -49,34 +65,35 @@ class SessionService:
             raise
         return Accepted(accepted.job, self.get(session_id))
 
-    def _keep(self, session_id: str, request: SessionRequest, job_id: str) -> None:
+    def _keep(self, session_id: str, request: SessionRequest, scripts: list[Script], job_id: str) -> None:
         self._store.sessions.create(
             session_id,
             ttl=request.ttl or self._rules.ttl,
             max_lifetime=request.max_lifetime or self._rules.max_lifetime,
             metadata=request.metadata,
-            options_json=request.model_dump_json(exclude_unset=True),
+            options_json=request.model_dump_json(exclude_unset=True, exclude={"scripts"}),
             job_id=job_id,
+            scripts=scripts,
         )
 
     def get(self, session_id: str) -> Session:
         """Raises SessionNotFound or SessionEnded."""
         session = self._store.sessions.get(session_id) if is_id(session_id, "ses") else None
         if session is None:
-            raise self._gone(session_id)
+            raise self.gone(session_id)
         return session
 
     def patch(self, session_id: str, patch: SessionPatch) -> Session:
         """A use of the session, whatever it changes. Raises SessionNotFound or SessionEnded."""
         metadata = None if patch.metadata is None else json.dumps(patch.metadata)
         if not is_id(session_id, "ses") or not self._store.sessions.use(session_id, ttl=patch.ttl, metadata=metadata):
-            raise self._gone(session_id)
+            raise self.gone(session_id)
         return self.get(session_id)
 
     def use(self, session_id: str) -> None:
         """Renews it, if it is there. Raises SessionNotFound or SessionEnded."""
         if not is_id(session_id, "ses") or not self._store.sessions.use(session_id):
-            raise self._gone(session_id)
+            raise self.gone(session_id)
 
     def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Session]:
         return self._store.sessions.newest(limit=limit, cursor=cursor)
@@ -104,7 +121,7 @@ class SessionService:
         limit = 0 if job.kind is JobKind.SESSION_DELETE else self._rules.waiting_jobs
         found = self._store.sessions.add_job(session_id, job.id, waiting_limit=limit)
         if found is None:
-            raise self._gone(session_id)
+            raise self.gone(session_id)
         _, worker = found
         # Without a worker the session is still being created; the end of that job wakes the next.
         if worker is not None:
@@ -114,7 +131,8 @@ class SessionService:
         """Its creation was cancelled or refused before it began."""
         self._store.sessions.end(session_id, EndReason.DELETED)
 
-    def _gone(self, session_id: str) -> SessionNotFound | SessionEnded:
+    def gone(self, session_id: str) -> SessionNotFound | SessionEnded:
+        """Why there is no such session any more."""
         ending = self._store.sessions.ending(session_id) if is_id(session_id, "ses") else None
         if ending is None:
             return SessionNotFound(f"There is no session '{session_id[:64]}'. Create one with POST /api/sessions.")

@@ -20,9 +20,12 @@ class Redirect(Record):
 
 
 class ConsoleError(Record):
+    """`script_id`: of the session's script that it comes from, which has no `url`. `line` counts from 1."""
+
     text: str
     url: str | None = None
     line: int | None = None
+    script_id: str | None = None
 
 
 class FailedRequest(Record):

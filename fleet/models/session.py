@@ -9,6 +9,7 @@ from pydantic import Field
 from fleet.models.base import HttpUrl, Input, Record
 from fleet.models.context import ContextOptions
 from fleet.models.response import RecordResponsesOption
+from fleet.models.script import ScriptSource
 
 TTL_MAX = 86_400
 
@@ -53,6 +54,7 @@ class SessionRequest(ContextOptions):
     url: HttpUrl | None = None
     metadata: Metadata = {}
     record_responses: RecordResponsesOption = None
+    scripts: list[ScriptSource] = []
 
 
 class SessionPatch(Input):
@@ -63,7 +65,7 @@ class SessionPatch(Input):
 
 
 class Session(Record):
-    """`ttl`: seconds left until the idle end, as of the moment of the answer."""
+    """`ttl`: seconds left until the idle end, as of the moment of the answer. `scripts`: how many it has."""
 
     id: str
     state: SessionState = SessionState.PENDING
@@ -77,6 +79,7 @@ class Session(Record):
     title: str | None = None
     metadata: dict[str, Any] = {}
     responses: int = 0
+    scripts: int = 0
 
 
 class SessionEnd(Record):

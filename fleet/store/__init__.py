@@ -11,6 +11,7 @@ from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.rate import RateStore
 from fleet.store.responses import ResponseStore
+from fleet.store.scripts import ScriptStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
@@ -33,6 +34,7 @@ class Store:
     slots: SlotStore
     storage_states: StorageStateStore
     responses: ResponseStore
+    scripts: ScriptStore
     waiting: WaitingStore
     throughput: ThroughputStore
     events: EventStore
@@ -45,17 +47,19 @@ class Store:
 def open_store(settings: Settings, *, retries: int) -> Store:
     """Connects at the first command. `retries`: see fleet.store.connection.connect."""
     client = connect(settings.redis_url, retries=retries)
+    sessions = SessionStore(client)
     return Store(
         client=client,
         database=int(client.get_connection_kwargs().get("db", 0)),
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
-        sessions=SessionStore(client),
+        sessions=sessions,
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
         slots=SlotStore(client, limit=settings.sessions_per_worker),
         throughput=ThroughputStore(client),
         events=EventStore(client),
         storage_states=StorageStateStore(client),
         responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
+        scripts=ScriptStore(client, sessions, limit=settings.script_limit),
         waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),

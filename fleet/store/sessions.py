@@ -1,21 +1,25 @@
 """Sessions: the TTL of the key is the session's life. Every use renews it, here and nowhere else."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any, cast
 
+from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 from fleet import keys
 from fleet.clock import utc_now
 from fleet.errors import SessionBusy
+from fleet.models.script import Script
 from fleet.models.session import EndReason, Session, SessionEnd, SessionState
 from fleet.store.connection import RedisClient, script
 from fleet.store.index import Cursor, Page, read_page
 from fleet.store.responses import microseconds
 
+# As the least life that a use leaves: a client's use must not shorten what a running job holds.
 _AS_HELD = -1
 _EVENTS = "notify-keyspace-events"
 _BUSY_RETRY_SECONDS = 2
@@ -46,11 +50,13 @@ class SessionStore:
         metadata: dict[str, str],
         options_json: str,
         job_id: str,
+        scripts: Sequence[Script] = (),
     ) -> None:
         """Keeps a pending session with its creation as the first job. `ttl`, `max_lifetime` in seconds."""
         now = _milliseconds(utc_now())
         args: list[str | int] = [
             session_id, now, ttl, max_lifetime, json.dumps(metadata), options_json, job_id, keys.GRAVE_SECONDS,
+            *(script.model_dump_json() for script in scripts),
         ]  # fmt: skip
         self._create(
             keys=[
@@ -58,6 +64,7 @@ class SessionStore:
                 keys.session_options(session_id),
                 keys.session_jobs(session_id),
                 keys.session_grave(session_id),
+                keys.session_scripts(session_id),
             ],
             args=args,
         )
@@ -101,19 +108,7 @@ class SessionStore:
         return self._renew(session_id, _Use(at_least_ms=_AS_HELD), **fields) is not None
 
     def _renew(self, session_id: str, use: _Use, **fields: Any) -> tuple[SessionState, str | None] | None:
-        pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
-        found = self._use(
-            keys=[
-                keys.session(session_id),
-                keys.session_options(session_id),
-                keys.session_jobs(session_id),
-                keys.session_grave(session_id),
-                keys.session_lock(session_id),
-            ],
-            args=[
-                _milliseconds(utc_now()), keys.GRAVE_SECONDS, use.at_least_ms, use.job_id, use.waiting_limit, *pairs,
-            ],
-        )  # fmt: skip
+        found = self._run_use(session_id, use, **fields)
         if not found:
             return None
         if found == "busy":
@@ -121,6 +116,27 @@ class SessionStore:
             raise SessionBusy(message, retry_after=_BUSY_RETRY_SECONDS)
         state, worker = found
         return SessionState(state), worker or None
+
+    def use_in(self, batch: Pipeline, session_id: str) -> None:
+        """Makes the batch a use of the session; its result there is false if the session has ended."""
+        self._run_use(session_id, _Use(at_least_ms=_AS_HELD), client=batch)
+
+    def _run_use(self, session_id: str, use: _Use, *, client: Pipeline | None = None, **fields: Any) -> Any:
+        pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
+        return self._use(
+            keys=[
+                keys.session(session_id),
+                keys.session_options(session_id),
+                keys.session_jobs(session_id),
+                keys.session_grave(session_id),
+                keys.session_lock(session_id),
+                keys.session_scripts(session_id),
+            ],
+            args=[
+                _milliseconds(utc_now()), keys.GRAVE_SECONDS, use.at_least_ms, use.job_id, use.waiting_limit, *pairs,
+            ],
+            client=client,
+        )  # fmt: skip
 
     def end(self, session_id: str, reason: EndReason) -> bool:
         """False if it had ended before."""
@@ -130,6 +146,7 @@ class SessionStore:
                 keys.session_options(session_id),
                 keys.session_grave(session_id),
                 keys.session_responses(session_id),
+                keys.session_scripts(session_id),
             ],
             args=[reason.value, _milliseconds(utc_now()), keys.GRAVE_SECONDS],
         )
@@ -179,11 +196,12 @@ class SessionStore:
                 batch.hgetall(keys.session(session_id))
                 batch.pttl(keys.session(session_id))
                 batch.zcount(keys.session_responses(session_id), microseconds(utc_now()), "+inf")
+                batch.llen(keys.session_scripts(session_id))
             answers = batch.execute()
-        return [_session(*of_one) for of_one in zip(answers[::3], answers[1::3], answers[2::3], strict=True)]
+        return [_session(*of_one) for of_one in zip(*(answers[part::4] for part in range(4)), strict=True)]
 
 
-def _session(fields: dict[str, str], ttl_ms: int, responses: int) -> Session | None:
+def _session(fields: dict[str, str], ttl_ms: int, responses: int, scripts: int) -> Session | None:
     if not fields or ttl_ms < 0:
         return None
     now = _milliseconds(utc_now())
@@ -203,6 +221,7 @@ def _session(fields: dict[str, str], ttl_ms: int, responses: int) -> Session | N
         title=fields.get("title"),
         metadata=json.loads(fields["metadata"]),
         responses=responses,
+        scripts=scripts,
     )
 
 

@@ -263,6 +263,16 @@ _FETCHING = """
         document.body.append(`fetched ${bytes.byteLength} bytes`);
     };
 """
+_LOOP_LATER = """
+    onload = () => setTimeout(() => {
+        const request = new XMLHttpRequest();
+        request.open('GET', '/counted', false);
+        request.send();
+        for (;;) {}
+    }, 300);
+"""
+_VISITED = "window.visited = [...(window.visited ?? []), 'page']"
+_VISITORS = "document.querySelector('pre').textContent = JSON.stringify({visited: window.visited})"
 _RESIZES = """
     let times = 0;
     onresize = () => { times += 1; document.querySelector('p').textContent = `resized ${times} times`; };
@@ -281,6 +291,9 @@ PAGES: dict[str, Page] = {
     "images": _page(f"<img src=/slow-image/600 alt='' onload='{_ARRIVED}'>"),
     "fetching": _page(_script(_FETCHING)),
     "counted": _page("<h1>Counted</h1>"),
+    "loop-later": _page("<p>Before</p>" + _script(_LOOP_LATER)),
+    "visited": _page(f"<pre></pre>{_script(_VISITED)}{_script(_VISITORS)}"),
+    "framed": _page("<iframe src=/visited></iframe>"),
     "resizes": _page(f"<p>resized 0 times</p>{_BOX}{_script(_RESIZES)}"),
     "settled": _page(_script("onload = () => setTimeout(() => fetch('/plain'), 200)")),
     "challenge": _challenge,

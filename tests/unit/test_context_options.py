@@ -55,7 +55,14 @@ def test_an_option_that_is_off_is_passed_on_as_off() -> None:
 
 def test_a_sessions_own_fields_do_not_reach_playwright() -> None:
     request = SessionRequest.model_validate(
-        {"ttl": 60, "max_lifetime": 60, "url": "http://a.example/", "metadata": {"a": "b"}, "locale": "de-DE"}
+        {
+            "ttl": 60,
+            "max_lifetime": 60,
+            "url": "http://a.example/",
+            "metadata": {"a": "b"},
+            "scripts": ["1"],
+            "locale": "de-DE",
+        }
     )
 
     assert request.to_playwright() == {"locale": "de-DE"}

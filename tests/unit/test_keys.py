@@ -14,6 +14,7 @@ _SPELLED = {
     "session": keys.session("id"),
     "session_options": keys.session_options("id"),
     "session_jobs": keys.session_jobs("id"),
+    "session_scripts": keys.session_scripts("id"),
     "session_lock": keys.session_lock("id"),
     "session_grave": keys.session_grave("id"),
     "session_responses": keys.session_responses("id"),

@@ -35,6 +35,8 @@ def test_without_variables_the_api_listens_on_this_machine_only() -> None:
         ("sessions_per_worker", 10),
         ("session_ttl", 30 * 60),
         ("heap_limit_mb", 100),
+        ("script_limit", 50),
+        ("script_bytes", 20 * 1024),
         ("sweep_seconds", 60),
         ("shutdown_grace", 30),
     ],

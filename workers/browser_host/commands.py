@@ -64,7 +64,7 @@ class Commands:
     async def _open_session(self, params: Params) -> Params:
         request = SessionRequest.model_validate_json(params["request"])
         async with self._as_job(params["job_id"]):
-            page = await self._sessions.open(params["session_id"], request)
+            page = await self._sessions.open(params["session_id"], request, params["scripts"])
             return {"url": page.url, "title": await page.title()}
 
     async def _session_capture(self, params: Params) -> Params:
@@ -73,6 +73,7 @@ class Commands:
         async with self._as_job(params["job_id"]):
             try:
                 async with _deadline(request):
+                    await held.scripts.follow(params["scripts"])
                     page = await held.ensure_page()
                     taken = await self._captures.take(page, request, browser_version=self._chrome.version)
             except BaseException as error:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
-from playwright.async_api import ConsoleMessage, Page, Request
-from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import ConsoleMessage, Page, Request, WebError
 
 from fleet.errors import EgressBlocked, PageCrashed
 from fleet.models.manifest import ConsoleError, FailedRequest
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.racing import unless
+from workers.browser_host.scripts import script_of
 from workers.browser_host.translation import is_not_connected
 
 _ENTRIES_MAX = 100
@@ -28,7 +28,6 @@ class PageWatch:
         self._crashed = asyncio.Event()
         self._listeners = {
             "console": self._on_console,
-            "pageerror": self._on_page_error,
             "requestfailed": self._on_request_failed,
             "crash": self._on_crash,
         }
@@ -39,26 +38,38 @@ class PageWatch:
     def __enter__(self) -> Self:
         for event, listener in self._listeners.items():
             self._page.on(event, listener)  # type: ignore[call-overload]  # overloads need a literal
+        # The page's own event does not say where.
+        self._page.context.on("weberror", self._on_web_error)
         return self
 
     def __exit__(self, *_: object) -> None:
         for event, listener in self._listeners.items():
             self._page.remove_listener(event, listener)
+        self._page.context.remove_listener("weberror", self._on_web_error)
 
     async def unless_crashed(self, work: Coroutine[Any, Any, T]) -> T:
         """The work's result. Raises PageCrashed at once when the page dies: not every call notices."""
         return await unless(self._crashed, work, PageCrashed("The page crashed its renderer process."))
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and len(self.console_errors) < _ENTRIES_MAX:
+        if message.type == "error":
             where = message.location
-            self.console_errors.append(
-                ConsoleError(text=message.text[:_TEXT_MAX], url=where["url"] or None, line=where["lineNumber"])
-            )
+            self._note_error(message.text, where["url"], where["line"])
 
-    def _on_page_error(self, error: PlaywrightError) -> None:
-        if len(self.console_errors) < _ENTRIES_MAX:
-            self.console_errors.append(ConsoleError(text=str(error)[:_TEXT_MAX]))
+    def _on_web_error(self, error: WebError) -> None:
+        if error.page == self._page:
+            where = error.location
+            self._note_error(str(error.error), where["url"], where["line"])
+
+    def _note_error(self, text: str, url: str, line: int) -> None:
+        """`line` counts from 0, and in a script Playwright has put one before the first."""
+        if len(self.console_errors) >= _ENTRIES_MAX:
+            return
+        if script_id := script_of(url):
+            error = ConsoleError(text=text[:_TEXT_MAX], line=line, script_id=script_id)
+        else:
+            error = ConsoleError(text=text[:_TEXT_MAX], url=url[:_TEXT_MAX] or None, line=line + 1 if url else None)
+        self.console_errors.append(error)
 
     def _on_request_failed(self, request: Request) -> None:
         failure = request.failure or "unknown"

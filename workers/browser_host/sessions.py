@@ -12,6 +12,7 @@ from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
 from workers.browser_host.response_recorder import ResponseRecorder, ResponseRecorders
+from workers.browser_host.scripts import ContextScripts
 
 
 @dataclass
@@ -20,6 +21,7 @@ class HeldSession:
 
     chrome: Chrome
     context: BrowserContext
+    scripts: ContextScripts
     page: Page | None = None
     recorder: ResponseRecorder | None = None
 
@@ -76,7 +78,7 @@ class Sessions:
         """Sessions held or being opened: both take room."""
         return len(self._held) + len(self._opening)
 
-    async def open(self, session_id: str, request: SessionRequest) -> Page:
+    async def open(self, session_id: str, request: SessionRequest, scripts: dict[str, str]) -> Page:
         """A fresh context with one page. Opening an open session again gives it a new context.
 
         Raises WorkerFull, InvalidRequest, BrowserUnavailable, or the PageError of its `url`.
@@ -86,12 +88,14 @@ class Sessions:
             raise WorkerFull(f"This worker holds {self._limit} sessions, its limit. Try again later.")
         self._opening.add(session_id)
         try:
-            held = HeldSession(self._chrome, await self._chrome.new_context(request))
+            context = await self._chrome.new_context(request)
+            held = HeldSession(self._chrome, context, ContextScripts(context))
             self._held[session_id] = held
             held.recorder = self._recorders.start(session_id, held.context, request.record_responses)
         finally:
             self._opening.discard(session_id)
         try:
+            await held.scripts.follow(scripts)
             page = await held.ensure_page()
             if request.url is not None:
                 await goto(page, request.url, Goto(), self._egress)

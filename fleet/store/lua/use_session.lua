@@ -1,5 +1,5 @@
 -- One use of a session: takes what the use brings or leaves and, in the same step, renews the session's life.
--- KEYS: session, options, jobs, grave, lock
+-- KEYS: session, options, jobs, grave, lock, scripts
 -- ARGV: now ms, grave s, at least this many ms of life (-1: as many as a job that runs now holds), job id to append
 --   or '', jobs that may wait (0: any number), then field, value, … to set (a new ttl among them counts at once)
 -- Returns: false if the session has ended, 'busy' if too many jobs wait, else {state, worker or ''}
@@ -15,6 +15,7 @@ ttl_ms = math.min(ttl_ms, dies_at - ARGV[1])
 if redis.call('HGET', KEYS[1], 'state') == 'pending' then ttl_ms = dies_at - ARGV[1] end
 redis.call('PEXPIRE', KEYS[1], ttl_ms)
 redis.call('PEXPIRE', KEYS[2], ttl_ms)
+redis.call('PEXPIRE', KEYS[6], ttl_ms)
 local after = ttl_ms + ARGV[2] * 1000
 if ARGV[4] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[4]) end
 redis.call('PEXPIRE', KEYS[3], after)

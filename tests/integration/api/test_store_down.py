@@ -15,6 +15,9 @@ _CALLS = [
     ("GET", f"/api/sessions/{new_id('ses')}"),
     ("DELETE", f"/api/sessions/{new_id('ses')}"),
     ("POST", f"/api/sessions/{new_id('ses')}/captures"),
+    ("GET", f"/api/sessions/{new_id('ses')}/scripts"),
+    ("POST", f"/api/sessions/{new_id('ses')}/scripts"),
+    ("DELETE", f"/api/sessions/{new_id('ses')}/scripts/{new_id('scr')}"),
     ("POST", "/api/captures"),
     ("POST", "/api/captures?wait=20"),
     ("GET", "/api/jobs"),
@@ -24,6 +27,7 @@ _CALLS = [
     ("GET", f"/api/artifacts/{new_id('art')}"),
 ]
 _BODY = {"html": "<p>"}
+_SCRIPT = {"source": "1"}
 
 
 def start_again(server: RedisServer) -> None:
@@ -36,7 +40,7 @@ def start_again(server: RedisServer) -> None:
 
 def call(client: FlaskClient, method: str, path: str, **headers: str) -> tuple[int, str]:
     """Status and code."""
-    body = _BODY if path.startswith("/api/captures") else {}
+    body = _BODY if path.startswith("/api/captures") else _SCRIPT if path.endswith("/scripts") else {}
     answer = client.open(path, method=method, json=body if method == "POST" else None, headers=headers)
     return answer.status_code, answer.get_json().get("error", {}).get("code", "")
 

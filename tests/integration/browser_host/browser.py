@@ -96,18 +96,33 @@ class Browser:
         body = json.dumps({"url": url, **request})
         return Captured.from_answer(await self._call("capture", job_id=job_id or new_id("job"), request=body))
 
-    async def open_session(self, *, job_id: str | None = None, **request: Any) -> str:
-        """The id of a new session; `request`: fields of its body."""
+    async def open_session(
+        self, *, job_id: str | None = None, scripts: dict[str, str] | None = None, **request: Any
+    ) -> str:
+        """The id of a new session; `scripts`: source by id; `request`: fields of its body."""
         session_id = new_id("ses")
         job_id = job_id or new_id("job")
-        await self._call("open_session", job_id=job_id, session_id=session_id, request=json.dumps(request))
+        await self._call(
+            "open_session", job_id=job_id, session_id=session_id, request=json.dumps(request), scripts=scripts or {}
+        )
         return session_id
 
     async def capture_in(
-        self, session_id: str, url: str | None = None, *, job_id: str | None = None, **request: Any
+        self,
+        session_id: str,
+        url: str | None = None,
+        *,
+        job_id: str | None = None,
+        scripts: dict[str, str] | None = None,
+        **request: Any,
     ) -> Captured:
         body = json.dumps({"url": url, **request})
-        params = {"job_id": job_id or new_id("job"), "session_id": session_id, "request": body}
+        params = {
+            "job_id": job_id or new_id("job"),
+            "session_id": session_id,
+            "request": body,
+            "scripts": scripts or {},
+        }
         return Captured.from_answer(await self._call("session_capture", **params))
 
     async def close_session(self, session_id: str) -> bool:

@@ -31,7 +31,8 @@ class RunningHost:
 
     async def ask(self, command: str, *, job_id: str = "", session_id: str = "", **request: Any) -> dict[str, Any]:
         """In a thread, as the asking side is synchronous."""
-        params = {"job_id": job_id or new_id("job"), "session_id": session_id, "request": json.dumps(request)}
+        ids = {"job_id": job_id or new_id("job"), "session_id": session_id}
+        params = {**ids, "request": json.dumps(request), "scripts": {}}
         return await asyncio.to_thread(self.client.call, command, params, timeout_seconds=30)
 
     async def open_session(self, *, ttl: int = 60, max_lifetime: int = 60) -> str:

@@ -12,7 +12,7 @@ from fleet.models.artifact import StoredArtifact
 from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
 from fleet.store import Store
-from tests.factories import a_job, a_manifest, a_response, a_worker_report, an_artifact
+from tests.factories import a_job, a_manifest, a_response, a_script, a_worker_report, an_artifact
 
 
 @pytest.fixture
@@ -57,6 +57,7 @@ def _use_a_session(store: Store, session_id: str) -> None:
         store.jobs.create(job, "{}")
         store.sessions.add_job(session_id, job.id)
     store.session_jobs.claim(session_id, "runner")
+    store.scripts.add(session_id, a_script())
     store.sessions.hold(session_id, at_least_seconds=60)
     store.responses.add(session_id, [a_response()])
 
@@ -66,6 +67,7 @@ def _end_a_session(store: Store, session_id: str) -> None:
     store.sessions.renew(session_id, title="too late")
     store.sessions.add_job(session_id, "too late")
     store.responses.add(session_id, [a_response()])
+    store.scripts.add(session_id, a_script())
 
 
 def _run_captures(store: Store) -> None:

@@ -137,6 +137,15 @@ def test_a_job_that_starts_holds_the_session_for_as_long_as_it_may_take(store: S
     assert ttl(store, session_id) > 350
 
 
+def test_a_job_that_is_accepted_while_another_runs_leaves_the_session_held(store: Store) -> None:
+    session_id = create_running(store, ttl=1)
+    store.session_jobs.claim(session_id, "runner")
+    store.sessions.hold(session_id, at_least_seconds=360)
+    store.sessions.add_job(session_id, "job_2")
+
+    assert ttl(store, session_id) > 350
+
+
 def test_the_end_of_a_job_gives_the_session_its_own_ttl_back(store: Store) -> None:
     session_id = create_running(store, ttl=60)
     store.sessions.hold(session_id, at_least_seconds=360)

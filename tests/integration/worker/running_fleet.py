@@ -50,6 +50,9 @@ class RunningFleet:
         body = CaptureRequest.model_validate({"url": url, **request})
         return self.services.captures.capture_in_session(session_id, body, _REQUEST_ID).job.id
 
+    def add_script(self, session_id: str, source: str) -> str:
+        return self.services.scripts.add(session_id, source).id
+
     def delete(self, session_id: str) -> str:
         return self.services.sessions.delete(session_id, _REQUEST_ID).job.id
 
