@@ -49,10 +49,6 @@ def _run(handler: Handler, _argument: str) -> None:
     handler.send(_RUN % unquote(handler.path.partition("?")[2]))
 
 
-def _service_worker(handler: Handler, _argument: str) -> None:
-    handler.send("onfetch = () => {};", content_type=_JAVASCRIPT)
-
-
 def _shared_worker(handler: Handler, _argument: str) -> None:
     handler.send(_SHARED_WORKER, content_type=_JAVASCRIPT)
 
@@ -63,7 +59,6 @@ def _cacheable(handler: Handler, _argument: str) -> None:
 
 STATE_PAGES: dict[str, Callable[[Handler, str], None]] = {
     "run": _run,
-    "service-worker.js": _service_worker,
     "shared-worker.js": _shared_worker,
     "cacheable": _cacheable,
 }
