@@ -49,6 +49,10 @@ def _run(handler: Handler, _argument: str) -> None:
     handler.send(_RUN % unquote(handler.path.partition("?")[2]))
 
 
+def _idle_service_worker(handler: Handler, _argument: str) -> None:
+    handler.send("onfetch = () => {};", content_type=_JAVASCRIPT)
+
+
 def _shared_worker(handler: Handler, _argument: str) -> None:
     handler.send(_SHARED_WORKER, content_type=_JAVASCRIPT)
 
@@ -59,6 +63,7 @@ def _cacheable(handler: Handler, _argument: str) -> None:
 
 STATE_PAGES: dict[str, Callable[[Handler, str], None]] = {
     "run": _run,
+    "idle-service-worker.js": _idle_service_worker,
     "shared-worker.js": _shared_worker,
     "cacheable": _cacheable,
 }

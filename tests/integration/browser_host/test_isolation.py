@@ -89,7 +89,7 @@ KINDS = [
     ),
     Kind(
         "service worker",
-        "await navigator.serviceWorker.register('/service-worker.js'); await navigator.serviceWorker.ready",
+        "await navigator.serviceWorker.register('/idle-service-worker.js'); await navigator.serviceWorker.ready",
         "return (await navigator.serviceWorker.getRegistrations()).length > 0",
     ),
     Kind(
