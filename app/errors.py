@@ -44,6 +44,8 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.PageError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BrowserUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.WorkerStopping: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SessionRestored: HTTPStatus.CONFLICT,
     errors.WorkerLost: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.JobCancelled: HTTPStatus.CONFLICT,
     errors.InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,

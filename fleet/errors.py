@@ -15,7 +15,7 @@ FleetError
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
 │   └── WaitTimeout  SelectorNotFound  CaptureTimeout  CaptureFailed  OutputTooLarge
 └── FleetFault              the fleet itself failed the job; the job may be sent again
-    └── BrowserUnavailable  WorkerLost  JobCancelled  InternalError
+    └── BrowserUnavailable  WorkerStopping  WorkerLost  SessionRestored  JobCancelled  InternalError
 """
 
 from collections.abc import Iterator
@@ -311,6 +311,18 @@ class BrowserUnavailable(FleetFault):
     """The worker's browser host or its Chrome does not answer."""
 
     code = "browser_unavailable"
+
+
+class WorkerStopping(FleetFault):
+    """The worker stops; it hands its jobs back, so that clients see this only of work that must not run twice."""
+
+    code = "worker_stopping"
+
+
+class SessionRestored(FleetFault):
+    """The session was rebuilt while the job ran, and running its actions again might not be harmless."""
+
+    code = "session_restored"
 
 
 class WorkerLost(FleetFault):

@@ -15,6 +15,9 @@ WORKER_LEASE_SECONDS: Final = 15
 # Indexes are trimmed as they are written; this ends one that nobody writes any more.
 INDEX_SECONDS: Final = 8 * 86_400
 IDEMPOTENCY_SECONDS: Final = 86_400
+# Whoever hands over what a lost worker held has this long before another one tries again.
+ESTATE_SECONDS: Final = 60
+DRAIN_SECONDS: Final = 86_400
 # Secrets: no longer than the API takes to fetch them.
 STORAGE_STATE_SECONDS: Final = 60
 
@@ -34,6 +37,7 @@ CATALOGUE: Final = (
     ),
     CatalogueEntry("fleet:session:{id}:options", "string", "as the session", "store.sessions", "worker"),
     CatalogueEntry("fleet:session:{id}:scripts", "list", "as the session", "store.scripts", "API, worker"),
+    CatalogueEntry("fleet:session:{id}:checkpoint", "string", "as the session", "store.checkpoints", "worker"),
     CatalogueEntry("fleet:session:{id}:jobs", "list", "as the session, + 1 h", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:lock", "string", "a job's hard time limit", "store.session_jobs", "worker"),
     CatalogueEntry("fleet:session:{id}:grave", "hash", "the session's end + 1 h", "store.sessions", "API"),
@@ -54,6 +58,9 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API"),
+    CatalogueEntry("fleet:worker:NAME:messages", "hash", "12 min, renewed", "store.messages", "worker"),
+    CatalogueEntry("fleet:worker:NAME:estate", "string", "60 s", "store.workers", "worker"),
+    CatalogueEntry("fleet:worker:NAME:drain", "string", "a day", "store.workers", "worker"),
     CatalogueEntry("fleet:workers", "zset", "8 days, renewed", "store.workers", "API"),
 )
 
@@ -81,6 +88,10 @@ def session_options(session_id: str) -> str:
 
 def session_scripts(session_id: str) -> str:
     return f"{session(session_id)}:scripts"
+
+
+def session_checkpoint(session_id: str) -> str:
+    return f"{session(session_id)}:checkpoint"
 
 
 def session_jobs(session_id: str) -> str:
@@ -141,6 +152,18 @@ def idempotency(fingerprint: str) -> str:
 
 def worker(name: str) -> str:
     return f"fleet:worker:{name}"
+
+
+def worker_messages(name: str) -> str:
+    return f"{worker(name)}:messages"
+
+
+def worker_estate(name: str) -> str:
+    return f"{worker(name)}:estate"
+
+
+def worker_drain(name: str) -> str:
+    return f"{worker(name)}:drain"
 
 
 def expired_channel(database: int) -> str:

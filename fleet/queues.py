@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-# Pulled by every worker: creations of sessions.
+# Pulled by every worker with a free slot: creations of sessions, and sessions that nobody holds any more.
 SESSIONS_QUEUE: Final = "sessions"
 # Pulled by every worker: captures without a session.
 CAPTURES_QUEUE: Final = "captures"
@@ -13,3 +13,5 @@ SharedQueue = Literal["sessions", "captures"]
 RUN_CAPTURE = "fleet.run_capture"
 # Its one argument is a session id; it runs the head of that session's list of jobs.
 RUN_SESSION_JOB = "fleet.run_session_job"
+# Its one argument is the id of a session that nobody holds.
+RESTORE_SESSION = "fleet.restore_session"

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     script_bytes: Annotated[int, Field(gt=0, le=1024 * 1024)] = 20_480
     heap_limit_mb: Annotated[int, Field(ge=16)] = 100
     sweep_seconds: Seconds = 60
+    health_seconds: Seconds = 30
+    chrome_captures: Annotated[int, Field(gt=0)] = 1_000
+    chrome_hours: Annotated[int, Field(gt=0)] = 24
     shutdown_grace: Seconds = 30
     session_rate: str = "5/minute"
     session_job_limit: Annotated[int, Field(gt=0)] = 100

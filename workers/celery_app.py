@@ -5,12 +5,12 @@ from kombu import Exchange, Queue
 
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
 from fleet.settings import settings
-from fleet.store import JOB_HARD_LIMIT_SECONDS
+from fleet.store import JOB_HARD_LIMIT_SECONDS, JOB_SOFT_LIMIT_SECONDS, VISIBILITY_TIMEOUT_SECONDS
 from workers.creation_queue import CreationQueue
+from workers.drain import Drain
 from workers.hooks import connect_hooks
-
-# A child that meets its soft limit still has this long to record what happened.
-_SOFT_LIMIT_MARGIN_SECONDS = 15
+from workers.host_watch import HostWatch
+from workers.lost_workers import LostWorkers
 
 app = Celery("fleet", broker=settings().redis_url, include=["workers.tasks.captures", "workers.tasks.sessions"])
 app.conf.update(
@@ -23,7 +23,7 @@ app.conf.update(
     # and the job runs again, at most as often as workers.job_runner allows.
     task_reject_on_worker_lost=True,
     task_acks_on_timeout=False,
-    task_soft_time_limit=JOB_HARD_LIMIT_SECONDS - _SOFT_LIMIT_MARGIN_SECONDS,
+    task_soft_time_limit=JOB_SOFT_LIMIT_SECONDS,
     task_time_limit=JOB_HARD_LIMIT_SECONDS,
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (CAPTURES_QUEUE, SESSIONS_QUEUE)],
     task_create_missing_queues=False,
@@ -35,8 +35,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    # Longer than the longest job: a message comes back by itself only when its worker is gone.
-    broker_transport_options={"visibility_timeout": 2 * JOB_HARD_LIMIT_SECONDS, "socket_keepalive": True},
+    broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS, "socket_keepalive": True},
 )
-app.steps["consumer"].add(CreationQueue)
+app.steps["consumer"].update([CreationQueue, Drain, HostWatch, LostWorkers])
 connect_hooks()

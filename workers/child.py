@@ -4,7 +4,7 @@ from functools import cache
 
 from fleet.artifacts.storage import open_storage
 from fleet.settings import settings
-from fleet.store import open_store
+from fleet.store import Store, open_store
 from workers.host_process import host_socket
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
@@ -14,10 +14,15 @@ _STORE_RETRIES = 14
 
 
 @cache
+def store() -> Store:
+    return open_store(settings(), retries=_STORE_RETRIES)
+
+
+@cache
 def job_runner() -> JobRunner:
     config = settings()
     return JobRunner(
-        store=open_store(config, retries=_STORE_RETRIES),
+        store=store(),
         storage=open_storage(config.artifacts_url),
         host=HostClient(host_socket()),
         artifact_ttl_seconds=config.artifact_ttl,

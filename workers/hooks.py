@@ -1,41 +1,116 @@
 """Celery's signals: what a node starts and stops, and what every log line of a task carries."""
 
+import signal
 from typing import Any
 
 import structlog
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_init, worker_shutdown
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    task_received,
+    worker_init,
+    worker_shutdown,
+    worker_shutting_down,
+)
+from kombu.exceptions import OperationalError
 
+from fleet.errors import StoreUnavailable
 from fleet.logs import configure_logs
+from fleet.models.session import EndReason
+from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
 from fleet.settings import settings
+from fleet.store import Store, open_store
+from fleet.store.messages import Message
+from workers.estate import Estate
 from workers.host_process import HostProcess
 
+_log = structlog.get_logger(__name__)
+
+# Of FLEET_SHUTDOWN_GRACE: jobs in hand may end in the first part, the host in the second; the rest is for the
+# handing over.
+_JOBS_SHARE, _HOST_SHARE = 0.6, 0.3
+_SHARED_QUEUES = {CAPTURES_QUEUE, SESSIONS_QUEUE}
+
 _host: HostProcess | None = None
+_store: Store | None = None
 
 
 def connect_hooks() -> None:
     setup_logging.connect(_configure_logs)
-    worker_init.connect(_start_host)
-    worker_shutdown.connect(_stop_host)
+    worker_init.connect(_start_node)
+    worker_shutting_down.connect(_bound_shutdown)
+    worker_shutdown.connect(_stop_node)
+    task_received.connect(_note_message)
     task_prerun.connect(_bind_task)
     task_postrun.connect(_unbind_task)
+
+
+def host() -> HostProcess:
+    """Of this node, once it has been started."""
+    assert _host is not None  # noqa: S101  # Celery sends worker_init first
+    return _host
 
 
 def _configure_logs(**_: Any) -> None:
     configure_logs(settings().log_level, settings().log_format, part="worker")
 
 
-def _start_host(sender: Any, **_: Any) -> None:
+def _start_node(sender: Any, **_: Any) -> None:
     """Before the pool forks, so that its children inherit where the host is."""
-    global _host  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
+    global _host, _store  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
     _configure_logs()
-    _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace)
+    _store = open_store(settings(), retries=0)
+    _take_up_earlier_life(sender)
+    _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace * _HOST_SHARE)
     _host.start()
 
 
-def _stop_host(**_: Any) -> None:
-    """After the pool has ended, so that a warm shutdown lets every job finish."""
-    if _host is not None:
-        _host.stop()
+def _take_up_earlier_life(worker: Any) -> None:
+    """A worker that was killed and comes back under its name need not wait to be taken for lost."""
+    assert _store is not None  # noqa: S101  # just opened
+    try:
+        _store.workers.forget_drain(worker.hostname)
+        Estate(worker.app, _store, worker.hostname).send_messages_again()
+    except (StoreUnavailable, OperationalError) as error:
+        _log.warning("what this worker had in hand comes back later", cause=str(error))
+    # The pool is forked from here, and must not share a connection.
+    _store.client.connection_pool.disconnect()
+
+
+def _note_message(request: Any, **_: Any) -> None:
+    """In the parent, as soon as the message is here: from now on it would be lost with this worker."""
+    queue = request.delivery_info["routing_key"]
+    if _store is None or queue not in _SHARED_QUEUES:
+        return
+    message = Message(id=request.id, queue=queue, task=request.name, argument=request.args[0])
+    try:
+        _store.messages.take(request.hostname, message)
+    except StoreUnavailable:
+        # It would come back by itself in the end: fleet.store.VISIBILITY_TIMEOUT_SECONDS.
+        _log.warning("message not noted", message=request.id)
+
+
+def _bound_shutdown(**_: Any) -> None:
+    """Jobs that take too long are handed back; a second SIGTERM hands them back now."""
+    signal.signal(signal.SIGALRM, _end_jobs)
+    signal.signal(signal.SIGTERM, _end_jobs)
+    signal.setitimer(signal.ITIMER_REAL, settings().shutdown_grace * _JOBS_SHARE)
+
+
+def _end_jobs(*_: Any) -> None:
+    host().tell_to_stop()
+
+
+def _stop_node(sender: Any, **_: Any) -> None:
+    """After the pool has ended, so that a warm shutdown lets jobs finish."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    host().stop()
+    assert _store is not None  # noqa: S101  # Celery sends worker_init first
+    try:
+        Estate(sender.app, _store, sender.hostname).hand_over(EndReason.DRAINED)
+    except (StoreUnavailable, OperationalError) as error:
+        _log.error("not handed over; another worker does it when it is missed", cause=str(error))
 
 
 def _bind_task(task: Any, task_id: str, **_: Any) -> None:

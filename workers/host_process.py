@@ -7,14 +7,26 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import structlog
+
+from workers.link.client import stopping_mark
 
 _log = structlog.get_logger(__name__)
 
 # Pool children find the host of their node by this variable, which they inherit.
 _SOCKET_VARIABLE = "FLEET_HOST_SOCKET"
+# A host that ends sooner than this after its start has not recovered from what ended the one before.
+_QUICK_SECONDS = 60.0
+_QUICK_ENDS_MAX = 5
+_BACKOFF_BASE_SECONDS = 0.5
+_BACKOFF_CAP_SECONDS = 10.0
+
+
+class HostKeepsEnding(Exception):
+    """The browser host ended soon after each of several starts: this worker is of no use."""
 
 
 def host_socket() -> Path:
@@ -28,27 +40,63 @@ class HostProcess:
         self._shutdown_grace = shutdown_grace
         # Socket, Chrome's profile and all other temporary files of this node; removed with it.
         self._folder = tempfile.TemporaryDirectory(prefix="fleet-host-", ignore_cleanup_errors=True)
+        self._socket = Path(self._folder.name) / "host.sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._quick_ends = 0
+        self._start_at: float | None = None
 
     def start(self) -> None:
-        socket = Path(self._folder.name) / "host.sock"
-        os.environ[_SOCKET_VARIABLE] = str(socket)
+        os.environ[_SOCKET_VARIABLE] = str(self._socket)
+        stopping_mark(self._socket).unlink(missing_ok=True)
         command = [
             *(sys.executable, "-m", "workers.browser_host"),
-            *("--worker", self._worker_name, "--socket", str(socket), "--parent", str(os.getpid())),
+            *("--worker", self._worker_name, "--socket", str(self._socket), "--parent", str(os.getpid())),
         ]
         # A session of its own: Ctrl-C in a terminal reaches the parent only, which stops the host last.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             command, start_new_session=True, env={**os.environ, "TMPDIR": self._folder.name}
         )
+        self._started_at, self._start_at = time.monotonic(), None
         _log.info("browser host started", pid=self._process.pid)
+
+    def replace_if_ended(self) -> None:
+        """To be called often: notes the end of the host, and starts another after a growing pause.
+
+        Raises HostKeepsEnding.
+        """
+        if self._start_at is not None:
+            if time.monotonic() >= self._start_at:
+                self.start()
+        elif self._process is not None and self._process.poll() is not None:
+            self._plan_next_start(self._process.returncode)
+
+    def _plan_next_start(self, exit_code: int) -> None:
+        now = time.monotonic()
+        self._quick_ends = self._quick_ends + 1 if now - self._started_at < _QUICK_SECONDS else 1
+        if self._quick_ends >= _QUICK_ENDS_MAX:
+            message = f"the browser host ended {self._quick_ends} times soon after its start, last with {exit_code}"
+            raise HostKeepsEnding(message)
+        pause = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (self._quick_ends - 1))
+        _log.error("browser host lost", exit_code=exit_code, next_start_in_seconds=pause)
+        self._start_at = now + pause
+
+    def tell_to_stop(self) -> None:
+        """Its calls in hand are answered at once; `stop` waits for its end."""
+        if self._process is not None:
+            stopping_mark(self._socket).touch()
+            self._process.terminate()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
 
     def stop(self) -> None:
         """Ends the host, by force after the grace, and removes its folder. May be called twice."""
+        self.tell_to_stop()
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
         try:
             process.wait(self._shutdown_grace)
         except subprocess.TimeoutExpired:

@@ -1,5 +1,6 @@
 """What a pool child does with a job: ask the host, store the artifacts, record the outcome."""
 
+import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,13 +10,23 @@ import structlog
 
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
-from fleet.errors import FleetError, InternalError, JobCancelled, SessionEnded, WorkerLost
+from fleet.errors import (
+    BrowserUnavailable,
+    FleetError,
+    InternalError,
+    JobCancelled,
+    SessionEnded,
+    SessionRestored,
+    Unavailable,
+    WorkerLost,
+    WorkerStopping,
+)
 from fleet.models.capture import CAPTURE_TIMEOUT_MAX, CaptureRequest, OneShotCaptureRequest
 from fleet.models.job import InternalJobKind, Job, JobError, JobKind, JobState
 from fleet.models.manifest import Manifest, PageVisit, Timings
 from fleet.models.session import EndReason, SessionState
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
-from fleet.store import JOB_HARD_LIMIT_SECONDS, Store
+from fleet.store import JOB_SOFT_LIMIT_SECONDS, Store
 from workers.artifact_writer import ArtifactWriter
 from workers.link.client import HostClient
 
@@ -29,10 +40,21 @@ _SESSION_CLOSE_SECONDS = 15
 _STORAGE_STATE_SECONDS = 20
 # The host keeps the capture's timeout; closing its context may take a little longer.
 _CLOSING_MARGIN_SECONDS = 10
+# Before a job is run again, times the number of its attempts: the host or its Chrome comes back meanwhile.
+_AGAIN_SECONDS = 0.5
 
 
-class NoRoom(Exception):
-    """The worker holds as many sessions as it may; the creation belongs back in its queue."""
+class HandBack(Exception):
+    """The message belongs back in its queue, untouched: this worker has no room, or it stops."""
+
+
+class _RunAgain(Exception):
+    """The host or its Chrome went away under a job that can be run a second time; the cause is a FleetError."""
+
+    def __init__(self, cause: FleetError, needs_seconds: float) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.needs_seconds = needs_seconds
 
 
 class JobRunner:
@@ -41,33 +63,81 @@ class JobRunner:
         self._host = host
         self._writer = ArtifactWriter(store.artifacts, storage, ttl=timedelta(seconds=artifact_ttl_seconds))
 
-    def run_capture(self, job_id: str, *, worker: str) -> None:
-        job = self._start(self._store.jobs.get(job_id), worker)
+    def run_capture(self, job_id: str, *, worker: str, redelivered: bool) -> None:
+        """`redelivered`: the broker gave the message out before. Raises HandBack."""
+        accepted = self._store.jobs.get(job_id)
+        if accepted is not None and not redelivered and self._runs_elsewhere(accepted, worker):
+            return
+        job = self._start(accepted, worker)
         self._store.waiting.leave(CAPTURES_QUEUE, job_id)
         if job is not None:
             self._store.throughput.count(CAPTURES_QUEUE)
             self._finish(job, self._one_shot_capture)
 
-    def run_session_job(self, session_id: str, *, runner: str, worker: str) -> int:
-        """Runs the head of the session's list; the number of jobs that wait behind it.
+    def _runs_elsewhere(self, job: Job, worker: str) -> bool:
+        """What a lost worker had in hand was sent again, and then it turned out not to be lost."""
+        if job.state is not JobState.RUNNING or job.worker is None or job.worker == worker:
+            return False
+        return self._store.workers.report(job.worker) is not None
 
-        0 also when another runner holds the session: it will be told of the rest when it is done.
-        Raises NoRoom before anything was done, if the job is a creation and all slots are taken.
+    def run_session_job(self, session_id: str, *, runner: str, worker: str) -> str | None:
+        """Runs the head of the session's list; the worker to wake for the next job, None: there is none to wake.
+
+        None also when another runner holds the session: it will see to the rest when it is done. Raises HandBack
+        before anything was done, if the job is a creation and this worker has no room.
         """
         job_id = self._store.session_jobs.claim(session_id, runner)
         if job_id is None:
-            return 0
+            return None
         accepted = self._store.jobs.get(job_id)
-        if accepted and accepted.kind is JobKind.SESSION_CREATE and not self._claim_slot(session_id, worker):
+        creates = accepted is not None and accepted.kind is JobKind.SESSION_CREATE
+        if creates and not self._claim_slot(session_id, worker):
             self._store.session_jobs.unlock(session_id, runner)
-            raise NoRoom
+            raise HandBack
+        held = self._store.sessions.hold(session_id)
+        if held is not None and not creates and not _is_at(worker, *held):
+            # It has moved, or is about to: whoever restores it wakes its jobs, and a worker that has it is woken now.
+            self._store.session_jobs.unlock(session_id, runner)
+            return held[1] if held[0] is not SessionState.DRAINING else None
         job = self._start(accepted, worker)
-        if job is not None:
-            if job.kind is JobKind.SESSION_CREATE:
-                self._store.waiting.leave(SESSIONS_QUEUE, job_id)
-                self._store.throughput.count(SESSIONS_QUEUE)
-            self._finish(job, self._session_work(job.kind))
-        return self._store.session_jobs.release(session_id, runner, job_id)
+        try:
+            if job is not None:
+                self._run_in_session(job)
+        except HandBack:
+            self._store.session_jobs.unlock(session_id, runner)
+            if creates:
+                raise
+            # The session goes to another worker, which wakes its jobs.
+            return None
+        waiting = self._store.session_jobs.release(session_id, runner, job_id)
+        return worker if waiting else None
+
+    def _run_in_session(self, job: Job) -> None:
+        if job.kind is JobKind.SESSION_CREATE:
+            self._store.waiting.leave(SESSIONS_QUEUE, job.id)
+            self._store.throughput.count(SESSIONS_QUEUE)
+        self._finish(job, self._session_work(job.kind))
+
+    def restore_session(self, session_id: str, *, worker: str) -> str | None:
+        """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises HandBack."""
+        if not self._claim_slot(session_id, worker):
+            raise HandBack
+        bound = self._store.session_moves.bind(session_id, worker)
+        if bound is None and self._store.sessions.workers_of([session_id]).get(session_id) != worker:
+            # It has ended, or another worker was faster.
+            self._store.slots.release(worker, session_id)
+            return None
+        try:
+            self._host.call("restore_session", {"session_id": session_id}, timeout_seconds=_SESSION_OPEN_SECONDS)
+        except (BrowserUnavailable, WorkerStopping, Unavailable) as error:
+            self._store.session_moves.give_up(session_id, worker)
+            self._store.slots.release(worker, session_id)
+            raise HandBack from error
+        except FleetError as error:
+            self._store.sessions.end(session_id, EndReason.CRASHED)
+            self._store.slots.release(worker, session_id)
+            _log.error("session not restored", session=session_id, code=error.code, cause=error.message)
+        return worker
 
     def _claim_slot(self, session_id: str, worker: str) -> bool:
         """True also for a session that has ended meanwhile: its creation fails without a slot."""
@@ -89,11 +159,12 @@ class JobRunner:
         )
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
+        """Raises HandBack, if the worker stops and another one can run the job."""
         structlog.contextvars.bind_contextvars(job=job.id, session=job.session_id, request=job.request_id)
         started = time.monotonic()
         outcome: Manifest | FleetError | None
         try:
-            outcome = work(job)
+            job, outcome = self._run(job, work)
         except FleetError as error:
             outcome = error
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
@@ -104,6 +175,22 @@ class JobRunner:
         _log.info("job ended", kind=job.kind.value, code=code, seconds=round(time.monotonic() - started, 3))
         structlog.contextvars.unbind_contextvars("job", "session", "request")
 
+    def _run(self, job: Job, work: Callable[[Job], Manifest | None]) -> tuple[Job, Manifest | None]:
+        """Runs it, and again when the host or its Chrome went away under it. Raises FleetError or HandBack."""
+        deadline = time.monotonic() + JOB_SOFT_LIMIT_SECONDS
+        while True:
+            try:
+                return job, work(job)
+            except _RunAgain as again:
+                if isinstance(again.cause, WorkerStopping):
+                    self._store.jobs.move(job, JobState.QUEUED, worker=None, started_at=None, attempts=job.attempts - 1)
+                    raise HandBack from again.cause
+                if job.attempts >= _ATTEMPTS_MAX or time.monotonic() + again.needs_seconds > deadline:
+                    raise again.cause from again
+                _log.warning("job is run again", job=job.id, code=again.cause.code, attempts=job.attempts)
+                time.sleep(_AGAIN_SECONDS * job.attempts * random.uniform(0.5, 1))
+                job = self._store.jobs.move(job, JobState.RUNNING, attempts=job.attempts + 1) or job
+
     def _record(self, job: Job, outcome: Manifest | FleetError | None) -> None:
         changes: dict[str, Any] = {"finished_at": utc_now()}
         if isinstance(outcome, FleetError):
@@ -113,10 +200,22 @@ class JobRunner:
         else:
             self._store.jobs.move(job, JobState.SUCCEEDED, result=outcome, **changes)
 
+    def _ask_host(
+        self, command: str, params: dict[str, Any], *, seconds: float, repeatable: bool = True
+    ) -> dict[str, Any]:
+        """Raises _RunAgain instead of BrowserUnavailable and WorkerStopping, if the job may be run a second time."""
+        try:
+            return self._host.call(command, params, timeout_seconds=seconds)
+        except (BrowserUnavailable, WorkerStopping) as error:
+            if repeatable:
+                raise _RunAgain(error, seconds) from error
+            raise
+
     def _one_shot_capture(self, job: Job) -> Manifest:
         body = self._request_of(job)
         request = OneShotCaptureRequest.model_validate_json(body)
-        answer = self._host.call("capture", {"job_id": job.id, "request": body}, timeout_seconds=_allowance(request))
+        params = {"job_id": job.id, "request": body}
+        answer = self._ask_host("capture", params, seconds=_allowance(request), repeatable=not request.acts)
         return self._manifest(job, answer)
 
     def _session_work(self, kind: JobKind | InternalJobKind) -> Callable[[Job], Manifest | None]:
@@ -130,8 +229,10 @@ class JobRunner:
 
     def _create_session(self, job: Job) -> None:
         session_id = _session_of(job)
-        self._hold(session_id)
+        worker = job.worker or ""
         options = self._store.sessions.options(session_id)
+        if options is None:
+            raise self._ended(session_id)
         params = {
             "job_id": job.id,
             "session_id": session_id,
@@ -139,16 +240,25 @@ class JobRunner:
             "scripts": self._store.scripts.sources(session_id),
         }
         try:
-            opened = self._host.call("open_session", params, timeout_seconds=_SESSION_OPEN_SECONDS)
-        except FleetError:
-            self._store.sessions.end(session_id, EndReason.CREATE_FAILED)
-            self._store.slots.release(job.worker or "", session_id)
+            opened = self._ask_host("open_session", params, seconds=_SESSION_OPEN_SECONDS)
+        except _RunAgain as again:
+            if job.attempts >= _ATTEMPTS_MAX:
+                self._discard_session(session_id, worker)
+            elif isinstance(again.cause, WorkerStopping):
+                self._store.slots.release(worker, session_id)
             raise
-        alive = self._store.sessions.renew(session_id, state=SessionState.RUNNING.value, worker=job.worker, **opened)
-        if not alive:
+        except FleetError:
+            self._discard_session(session_id, worker)
+            raise
+        started = self._store.session_moves.start(session_id, worker)
+        if not started or not self._store.sessions.renew(session_id, **opened):
             self._close_context(session_id)
-            self._store.slots.release(job.worker or "", session_id)
+            self._store.slots.release(worker, session_id)
             raise self._ended(session_id)
+
+    def _discard_session(self, session_id: str, worker: str) -> None:
+        self._store.sessions.end(session_id, EndReason.CREATE_FAILED)
+        self._store.slots.release(worker, session_id)
 
     def _delete_session(self, job: Job) -> None:
         session_id = _session_of(job)
@@ -157,11 +267,14 @@ class JobRunner:
         self._store.slots.release(job.worker or "", session_id)
 
     def _close_context(self, session_id: str) -> None:
-        self._host.call("close_session", {"session_id": session_id}, timeout_seconds=_SESSION_CLOSE_SECONDS)
+        try:
+            self._host.call("close_session", {"session_id": session_id}, timeout_seconds=_SESSION_CLOSE_SECONDS)
+        except (BrowserUnavailable, WorkerStopping):
+            # With the host, or with the session, goes the context.
+            _log.warning("context not closed: the host is away", session=session_id)
 
     def _session_capture(self, job: Job) -> Manifest:
         session_id = _session_of(job)
-        self._hold(session_id)
         body = self._request_of(job)
         request = CaptureRequest.model_validate_json(body)
         params = {
@@ -170,38 +283,32 @@ class JobRunner:
             "request": body,
             "scripts": self._store.scripts.sources(session_id),
         }
+        changes: dict[str, Any] = {}
         try:
-            answer = self._host.call("session_capture", params, timeout_seconds=_allowance(request))
+            answer = self._ask_host("session_capture", params, seconds=_allowance(request), repeatable=not request.acts)
             manifest = self._manifest(job, answer)
+            changes = {"url": manifest.final_url, "title": manifest.title, "crashes": 0}
         except SessionEnded:
-            # The host has no such context (any more): the store has ended the session, or else
-            # the host, or its Chrome, is not the one that opened it.
-            self._store.sessions.end(session_id, EndReason.CRASHED)
             raise self._ended(session_id) from None
-        except FleetError:
-            self._store.sessions.renew(session_id)
-            raise
-        self._store.sessions.renew(session_id, url=manifest.final_url, title=manifest.title)
+        except (BrowserUnavailable, WorkerStopping) as error:
+            message = (
+                "The session's browser went away during the job, whose actions may have been done. Look, then go on."
+            )
+            raise SessionRestored(message) from error
+        finally:
+            self._store.sessions.renew(session_id, **changes)
         return manifest
 
     def _storage_state(self, job: Job) -> None:
         session_id = _session_of(job)
-        self._hold(session_id)
         params = {"job_id": job.id, "session_id": session_id}
         try:
-            answer = self._host.call("storage_state", params, timeout_seconds=_STORAGE_STATE_SECONDS)
+            answer = self._ask_host("storage_state", params, seconds=_STORAGE_STATE_SECONDS)
         except SessionEnded:
-            # As for a capture: the host that opened the session is gone.
-            self._store.sessions.end(session_id, EndReason.CRASHED)
             raise self._ended(session_id) from None
         finally:
             self._store.sessions.renew(session_id)
         self._store.storage_states.hand_over(job.id, answer["state"])
-
-    def _hold(self, session_id: str) -> None:
-        """Keeps the session alive for as long as the job can take. Raises SessionEnded."""
-        if not self._store.sessions.hold(session_id, at_least_seconds=JOB_HARD_LIMIT_SECONDS):
-            raise self._ended(session_id)
 
     def _ended(self, session_id: str) -> SessionEnded:
         ending = self._store.sessions.ending(session_id)
@@ -232,6 +339,10 @@ def _session_of(job: Job) -> str:
     if job.session_id is None:
         raise InternalError("The job names no session.")
     return job.session_id
+
+
+def _is_at(worker: str, state: SessionState, holder: str | None) -> bool:
+    return holder == worker and state is not SessionState.DRAINING
 
 
 def _allowance(request: CaptureRequest) -> float:

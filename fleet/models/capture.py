@@ -39,6 +39,11 @@ class CaptureRequest(Input):
     outputs: Annotated[list[Output], Field(min_length=1, max_length=20)] = [Screenshot(kind="screenshot")]
     timeout: Milliseconds = CAPTURE_TIMEOUT_DEFAULT
 
+    @property
+    def acts(self) -> bool:
+        """Whether running it a second time might not be harmless."""
+        return False
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.url is not None and self.html is not None:

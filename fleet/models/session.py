@@ -22,9 +22,11 @@ class SessionState(StrEnum):
 
 
 SESSION_MOVES: dict[SessionState, frozenset[SessionState]] = {
+    # To the same state: a message that came back after its process died does its work again.
     SessionState.PENDING: frozenset({SessionState.RUNNING}),
-    SessionState.RUNNING: frozenset({SessionState.RESTORING, SessionState.DRAINING}),
-    SessionState.RESTORING: frozenset({SessionState.RUNNING}),
+    SessionState.RUNNING: frozenset({SessionState.RUNNING, SessionState.RESTORING, SessionState.DRAINING}),
+    # Its rebuilding may fail, and begin again here or elsewhere.
+    SessionState.RESTORING: frozenset({SessionState.RUNNING, SessionState.RESTORING}),
     SessionState.DRAINING: frozenset({SessionState.RESTORING}),
 }
 
@@ -36,6 +38,7 @@ class EndReason(StrEnum):
     IDLE = "idle"
     MAX_LIFETIME = "max_lifetime"
     CRASHED = "crashed"
+    WORKER_LOST = "worker_lost"
     DRAINED = "drained"
     CREATE_FAILED = "create_failed"
 

@@ -14,3 +14,7 @@ class WorkerReport(Record):
     sessions: int
     session_limit: int
     browser_version: str
+    draining: bool = False
+    # Replacements of Chrome so far, by cause, and sessions rebuilt, both since `started_at`.
+    chrome_restarts: dict[str, int] = {}
+    sessions_restored: int = 0

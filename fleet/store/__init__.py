@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from fleet.models.capture import CAPTURE_TIMEOUT_MAX
 from fleet.settings import Settings
 from fleet.store.artifacts import ArtifactRecordStore
+from fleet.store.checkpoints import CheckpointStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.events import EventStore
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
+from fleet.store.messages import MessageStore
 from fleet.store.rate import RateStore
 from fleet.store.responses import ResponseStore
 from fleet.store.scripts import ScriptStore
 from fleet.store.session_jobs import SessionJobStore
+from fleet.store.session_moves import SessionMoveStore
 from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
 from fleet.store.storage_states import StorageStateStore
@@ -22,6 +25,10 @@ from fleet.store.workers import WorkerStore
 
 # The longest job, its artifacts stored and recorded; then its process is killed.
 JOB_HARD_LIMIT_SECONDS = CAPTURE_TIMEOUT_MAX // 1000 + 60
+# What is left of the hard limit then is for recording what happened.
+JOB_SOFT_LIMIT_SECONDS = JOB_HARD_LIMIT_SECONDS - 15
+# Longer than the longest job: until then the broker takes a message for one that is being worked on.
+VISIBILITY_TIMEOUT_SECONDS = 2 * JOB_HARD_LIMIT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,15 @@ class Store:
     database: int
     jobs: JobStore
     sessions: SessionStore
+    session_moves: SessionMoveStore
     session_jobs: SessionJobStore
+    checkpoints: CheckpointStore
     slots: SlotStore
     storage_states: StorageStateStore
     responses: ResponseStore
     scripts: ScriptStore
     waiting: WaitingStore
+    messages: MessageStore
     throughput: ThroughputStore
     events: EventStore
     artifacts: ArtifactRecordStore
@@ -47,12 +57,15 @@ class Store:
 def open_store(settings: Settings, *, retries: int) -> Store:
     """Connects at the first command. `retries`: see fleet.store.connection.connect."""
     client = connect(settings.redis_url, retries=retries)
-    sessions = SessionStore(client)
+    sessions = SessionStore(client, job_seconds=JOB_HARD_LIMIT_SECONDS)
     return Store(
         client=client,
         database=int(client.get_connection_kwargs().get("db", 0)),
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
         sessions=sessions,
+        session_moves=SessionMoveStore(client),
+        checkpoints=CheckpointStore(client),
+        messages=MessageStore(client, ttl_seconds=VISIBILITY_TIMEOUT_SECONDS),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
         slots=SlotStore(client, limit=settings.sessions_per_worker),
         throughput=ThroughputStore(client),

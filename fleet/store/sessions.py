@@ -19,8 +19,6 @@ from fleet.store.connection import RedisClient, script
 from fleet.store.index import Cursor, Page, read_page
 from fleet.store.responses import microseconds
 
-# As the least life that a use leaves: a client's use must not shorten what a running job holds.
-_AS_HELD = -1
 _EVENTS = "notify-keyspace-events"
 _BUSY_RETRY_SECONDS = 2
 
@@ -30,13 +28,16 @@ class _Use:
     """What comes with a use of a session, beside fields of its record."""
 
     job_id: str = ""
-    at_least_ms: int = 0
+    # Jobs that are still on the list but will not run (any more).
+    done_jobs: int = 0
     waiting_limit: int = 0
 
 
 class SessionStore:
-    def __init__(self, client: RedisClient) -> None:
+    def __init__(self, client: RedisClient, *, job_seconds: int) -> None:
+        """`job_seconds`: what one job may take; a session with jobs on its list is not idle for so long each."""
         self._client = client
+        self._job_ms = job_seconds * 1000
         self._create = script(client, "create_session")
         self._use = script(client, "use_session")
         self._end = script(client, "end_session")
@@ -92,20 +93,22 @@ class SessionStore:
 
         Raises SessionBusy if as many jobs wait as `waiting_limit` (0: any number) allows.
         """
-        use = _Use(at_least_ms=_AS_HELD, job_id=job_id, waiting_limit=waiting_limit)
-        return self._renew(session_id, use)
+        return self._renew(session_id, _Use(job_id=job_id, waiting_limit=waiting_limit))
 
-    def hold(self, session_id: str, *, at_least_seconds: int) -> bool:
-        """A job starts: the session outlives it, but never its own max_lifetime."""
-        return self._renew(session_id, _Use(at_least_ms=at_least_seconds * 1000)) is not None
+    def hold(self, session_id: str) -> tuple[SessionState, str | None] | None:
+        """A job starts: the session outlives it, but never its own max_lifetime. None: it has ended."""
+        return self._renew(session_id, _Use())
 
     def renew(self, session_id: str, **fields: Any) -> bool:
-        """A use: the idle time starts anew. `fields` become part of the record. False: it has ended."""
-        return self._renew(session_id, _Use(), **fields) is not None
+        """A job ends: the idle time starts anew, unless more jobs wait. `fields` become part of the record.
+
+        False: the session has ended.
+        """
+        return self._renew(session_id, _Use(done_jobs=1), **fields) is not None
 
     def use(self, session_id: str, **fields: Any) -> bool:
-        """A client's use beside the jobs: as `renew`, but what a running job holds is not shortened."""
-        return self._renew(session_id, _Use(at_least_ms=_AS_HELD), **fields) is not None
+        """A client's use beside the jobs. `fields` as in `renew`."""
+        return self._renew(session_id, _Use(), **fields) is not None
 
     def _renew(self, session_id: str, use: _Use, **fields: Any) -> tuple[SessionState, str | None] | None:
         found = self._run_use(session_id, use, **fields)
@@ -119,7 +122,7 @@ class SessionStore:
 
     def use_in(self, batch: Pipeline, session_id: str) -> None:
         """Makes the batch a use of the session; its result there is false if the session has ended."""
-        self._run_use(session_id, _Use(at_least_ms=_AS_HELD), client=batch)
+        self._run_use(session_id, _Use(), client=batch)
 
     def _run_use(self, session_id: str, use: _Use, *, client: Pipeline | None = None, **fields: Any) -> Any:
         pairs = [part for name, value in fields.items() if value is not None for part in (name, value)]
@@ -129,11 +132,12 @@ class SessionStore:
                 keys.session_options(session_id),
                 keys.session_jobs(session_id),
                 keys.session_grave(session_id),
-                keys.session_lock(session_id),
                 keys.session_scripts(session_id),
+                keys.session_checkpoint(session_id),
             ],
             args=[
-                _milliseconds(utc_now()), keys.GRAVE_SECONDS, use.at_least_ms, use.job_id, use.waiting_limit, *pairs,
+                _milliseconds(utc_now()), keys.GRAVE_SECONDS, self._job_ms, use.done_jobs, use.job_id,
+                use.waiting_limit, *pairs,
             ],
             client=client,
         )  # fmt: skip
@@ -147,6 +151,7 @@ class SessionStore:
                 keys.session_grave(session_id),
                 keys.session_responses(session_id),
                 keys.session_scripts(session_id),
+                keys.session_checkpoint(session_id),
             ],
             args=[reason.value, _milliseconds(utc_now()), keys.GRAVE_SECONDS],
         )
@@ -176,6 +181,13 @@ class SessionStore:
                 batch.pttl(keys.session(session_id))
             answers = zip(session_ids, batch.execute(), strict=True)
             return {session_id: ttl_ms / 1000 for session_id, ttl_ms in answers if ttl_ms > 0}
+
+    def workers_of(self, session_ids: list[str]) -> dict[str, str | None]:
+        """Which worker holds each of them that has not ended; None: nobody, now."""
+        with self._client.pipeline(transaction=False) as batch:
+            for session_id in session_ids:
+                batch.hmget(keys.session(session_id), "id", "worker")
+            return {found[0]: found[1] for found in batch.execute() if found[0]}
 
     def ensure_expiry_is_told(self) -> bool:
         """Has Redis publish which keys expire. False: it does not let itself be configured; the sweep remains."""

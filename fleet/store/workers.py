@@ -1,4 +1,4 @@
-"""The workers that are alive: each renews its own lease, and is gone when the lease runs out."""
+"""The workers that are alive: each renews its own lease, and is lost when the lease runs out."""
 
 from typing import cast
 
@@ -7,29 +7,31 @@ from fleet.clock import utc_now
 from fleet.models.worker import WorkerReport
 from fleet.store.connection import RedisClient
 
+# The score of a worker that has left: whatever it did not hand over itself is there for others to take.
+_LEFT = 0
+
 
 class WorkerStore:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    def renew(self, report: WorkerReport) -> None:
-        now = report.reported_at.timestamp()
+    def renew(self, report: WorkerReport) -> bool:
+        """False: the lease had run out (or this is the first), so what the worker held may be another's by now."""
         with self._client.pipeline(transaction=False) as batch:
-            batch.set(keys.worker(report.name), report.model_dump_json(), ex=keys.WORKER_LEASE_SECONDS)
-            batch.zadd(keys.WORKER_INDEX, {report.name: now})
-            batch.zremrangebyscore(keys.WORKER_INDEX, "-inf", now - keys.WORKER_LEASE_SECONDS)
+            batch.set(keys.worker(report.name), report.model_dump_json(), ex=keys.WORKER_LEASE_SECONDS, get=True)
+            batch.zadd(keys.WORKER_INDEX, {report.name: report.reported_at.timestamp()})
             batch.expire(keys.WORKER_INDEX, keys.INDEX_SECONDS)
-            batch.execute()
+            return batch.execute()[0] is not None
 
     def leave(self, name: str) -> None:
+        """It takes no work any more. What it holds is still to be handed over."""
         with self._client.pipeline(transaction=False) as batch:
             batch.delete(keys.worker(name))
-            batch.zrem(keys.WORKER_INDEX, name)
+            batch.zadd(keys.WORKER_INDEX, {name: _LEFT}, xx=True)
             batch.execute()
 
     def are_any_alive(self) -> bool:
-        oldest = utc_now().timestamp() - keys.WORKER_LEASE_SECONDS
-        return int(self._client.zcount(keys.WORKER_INDEX, oldest, "+inf")) > 0
+        return int(self._client.zcount(keys.WORKER_INDEX, self._oldest(), "+inf")) > 0
 
     def alive(self) -> list[WorkerReport]:
         names = cast("list[str]", self._client.zrange(keys.WORKER_INDEX, 0, -1))
@@ -37,3 +39,39 @@ class WorkerStore:
             for name in names:
                 batch.get(keys.worker(name))
             return [WorkerReport.model_validate_json(report) for report in batch.execute() if report]
+
+    def report(self, name: str) -> WorkerReport | None:
+        """None: it is not alive."""
+        found = cast("str | None", self._client.get(keys.worker(name)))
+        return WorkerReport.model_validate_json(found) if found else None
+
+    def lost(self) -> list[str]:
+        """Names of those whose lease has run out, or who have left, and whose estate is still to be handed over."""
+        names = self._client.zrangebyscore(keys.WORKER_INDEX, "-inf", f"({self._oldest()}")
+        return cast("list[str]", names)
+
+    def claim_estate(self, name: str) -> bool:
+        """Whether the caller is the one to hand over what that worker held."""
+        return bool(self._client.set(keys.worker_estate(name), "1", nx=True, ex=keys.ESTATE_SECONDS))
+
+    def settle_estate(self, name: str) -> None:
+        """All that the worker held has been handed over."""
+        with self._client.pipeline(transaction=False) as batch:
+            # Unless it is back: then its lease says so, and the next renewal lists it again.
+            batch.zrem(keys.WORKER_INDEX, name)
+            batch.delete(keys.worker_messages(name), keys.worker_drain(name), keys.worker_estate(name))
+            batch.execute()
+
+    def ask_to_drain(self, name: str) -> None:
+        self._client.set(keys.worker_drain(name), "1", ex=keys.DRAIN_SECONDS)
+
+    def is_asked_to_drain(self, name: str) -> bool:
+        return bool(self._client.exists(keys.worker_drain(name)))
+
+    def forget_drain(self, name: str) -> None:
+        """The worker has been started anew."""
+        self._client.delete(keys.worker_drain(name))
+
+    @staticmethod
+    def _oldest() -> float:
+        return utc_now().timestamp() - keys.WORKER_LEASE_SECONDS

@@ -7,7 +7,6 @@ from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.models.artifact import Artifact, StoredArtifact
 from fleet.models.job import Job, JobError, JobState
-from fleet.models.session import SessionState
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
 from fleet.store import Store
 from tests.factories import an_artifact
@@ -46,7 +45,8 @@ def _end(store: Store, job_id: str, state: JobState, **changes: Any) -> Job:
 def open_session(store: Store, session_id: str, job_id: str) -> None:
     """The session, created by its job and held by WORKER."""
     assert store.session_jobs.claim(session_id, "runner") == job_id
-    assert store.sessions.renew(session_id, state=SessionState.RUNNING.value, worker=WORKER)
+    assert store.session_moves.start(session_id, WORKER)
+    assert store.sessions.renew(session_id)
     succeed(store, job_id)
     store.session_jobs.release(session_id, "runner", job_id)
 

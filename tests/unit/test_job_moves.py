@@ -29,8 +29,8 @@ def test_a_job_succeeds_only_after_it_ran() -> None:
     assert before == {JobState.RUNNING}
 
 
-def test_no_job_goes_back_into_the_queue() -> None:
-    assert not any(JobState.QUEUED in moves for moves in JOB_MOVES.values())
+def test_only_a_running_job_is_handed_back_into_the_queue() -> None:
+    assert [state for state, moves in JOB_MOVES.items() if JobState.QUEUED in moves] == [JobState.RUNNING]
 
 
 def test_a_running_job_may_be_started_again() -> None:

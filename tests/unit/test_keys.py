@@ -13,6 +13,7 @@ _ROOT = Path(__file__).parents[2]
 _SPELLED = {
     "session": keys.session("id"),
     "session_options": keys.session_options("id"),
+    "session_checkpoint": keys.session_checkpoint("id"),
     "session_jobs": keys.session_jobs("id"),
     "session_scripts": keys.session_scripts("id"),
     "session_lock": keys.session_lock("id"),
@@ -32,6 +33,9 @@ _SPELLED = {
     "throughput": keys.throughput("QUEUE", "BUCKET"),
     "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
+    "worker_messages": keys.worker_messages("NAME"),
+    "worker_estate": keys.worker_estate("NAME"),
+    "worker_drain": keys.worker_drain("NAME"),
     "workers": keys.WORKER_INDEX,
 }
 _PATTERNS = [entry.pattern for entry in keys.CATALOGUE]

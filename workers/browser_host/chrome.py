@@ -1,14 +1,17 @@
-"""One Chrome, driven by Playwright: started when first needed, started anew when it has died."""
+"""One Chrome with the Playwright driver that drives it, from its launch to its end."""
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+import os
+import signal
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import psutil
 import structlog
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
@@ -46,77 +49,106 @@ def arguments(options: ChromeOptions) -> list[str]:
 
 
 class Chrome:
-    def __init__(self, options: ChromeOptions, egress: EgressProxy, *, on_died: Callable[[], None]) -> None:
-        """`on_died` is called when Chrome ends without having been asked to: its contexts are lost."""
-        self._options = options
+    """`ended` is set as soon as Chrome or its driver is gone: asked to, or not."""
+
+    def __init__(self, egress: EgressProxy) -> None:
         self._egress = egress
-        self._on_died = on_died
-        self._starting = asyncio.Lock()
-        self._playwright: Playwright | None = None
-        self._browser: Browser | None = None
-        self._died = asyncio.Event()
         self._orphans: set[asyncio.Task[None]] = set()
+        self._playwright: Playwright | None = None
+        self._driver: psutil.Process | None = None
+        self._main: psutil.Process | None = None
+        self._browser: Browser | None = None
+        self._control: CDPSession | None = None
+        self.ended = asyncio.Event()
+        self.asked_to_end = False
+        self.version = ""
 
-    @property
-    def is_running(self) -> bool:
-        return self._browser is not None and self._browser.is_connected()
+    @classmethod
+    async def launch(cls, options: ChromeOptions, egress: EgressProxy) -> Self:
+        """Raises BrowserUnavailable; then nothing of it is left."""
+        chrome = cls(egress)
+        try:
+            async with asyncio.timeout(_LAUNCH_SECONDS):
+                await chrome._launch(options)
+        except BaseException as error:
+            await chrome.close()
+            if not isinstance(error, Exception):
+                raise
+            _log.exception("chrome did not start", executable=str(options.executable))
+            message = "Chrome does not start on this worker; its log has the cause. Send the job again."
+            raise BrowserUnavailable(message) from error
+        _log.info("chrome started", version=chrome.version, pid=chrome.pid)
+        return chrome
 
-    @property
-    def version(self) -> str:
-        return self._browser.version if self._browser else ""
-
-    async def ensure_started(self) -> Browser:
-        """The running browser. Raises BrowserUnavailable; the next call tries again from the start."""
-        async with self._starting:
-            if self._browser is not None and self._browser.is_connected():
-                return self._browser
-            await self._stop()
-            try:
-                async with asyncio.timeout(_LAUNCH_SECONDS):
-                    self._browser = await self._launch()
-            except Exception as error:
-                _log.exception("chrome did not start", executable=str(self._options.executable))
-                await self._stop()
-                message = "Chrome does not start on this worker; its log has the cause. Send the job again."
-                raise BrowserUnavailable(message) from error
-            self._browser.on("disconnected", self._on_disconnected)
-            self._died = asyncio.Event()
-            _log.info("chrome started", version=self._browser.version)
-            return self._browser
-
-    async def _launch(self) -> Browser:
+    async def _launch(self, options: ChromeOptions) -> None:
+        before = set(psutil.Process().children())
         self._playwright = await async_playwright().start()
-        return await self._playwright.chromium.launch(
-            executable_path=self._options.executable,
-            args=arguments(self._options),
-            chromium_sandbox=self._options.sandbox,
+        (self._driver,) = set(psutil.Process().children()) - before
+        self._browser = await self._playwright.chromium.launch(
+            executable_path=options.executable,
+            args=arguments(options),
+            chromium_sandbox=options.sandbox,
             # Without the bypass rule Chrome would reach loopback directly.
             proxy={"server": self._egress.url, "bypass": "<-loopback>"},
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
         )
+        self.version = self._browser.version
+        self._control = await self._browser.new_browser_cdp_session()
+        processes = await self._control.send("SystemInfo.getProcessInfo")
+        self._main = psutil.Process(next(one["id"] for one in processes["processInfo"] if one["type"] == "browser"))
+        # Playwright tells of Chrome's end, but not of its own driver's, and then not of Chrome's either.
+        for process in (self._main, self._driver):
+            self._watch(process.pid)
 
-    def _on_disconnected(self, browser: Browser) -> None:
-        if browser is self._browser:
-            _log.error("chrome died")
-            self._died.set()
-            self._on_died()
+    def _watch(self, pid: int) -> None:
+        descriptor = os.pidfd_open(pid)
+        loop = asyncio.get_running_loop()
 
-    async def new_context(self, options: ContextOptions) -> BrowserContext:
-        """Raises InvalidRequest, EgressBlocked (its own proxy's address) or BrowserUnavailable."""
-        browser = await self.ensure_started()
+        def on_end() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            self._on_ended()
+
+        loop.add_reader(descriptor, on_end)
+
+    def _on_ended(self) -> None:
+        if not self.ended.is_set():
+            self.ended.set()
+            # Without its driver nobody can ask it to end. The driver itself is asked, in `close`.
+            self._kill_chrome()
+
+    @property
+    def pid(self) -> int | None:
+        return self._main.pid if self._main else None
+
+    @property
+    def is_running(self) -> bool:
+        return self._browser is not None and not self.ended.is_set()
+
+    async def new_context(
+        self, options: ContextOptions, *, storage_state: dict[str, Any] | None = None
+    ) -> BrowserContext:
+        """`storage_state`: instead of that of the options.
+
+        Raises InvalidRequest, EgressBlocked (its own proxy's address) or BrowserUnavailable.
+        """
+        if self._browser is None or not self.is_running:
+            raise _died("before a context was opened")
         given = options.to_playwright()
+        if storage_state is not None:
+            given["storage_state"] = storage_state
         if options.proxy is not None:
             given["proxy"]["server"] = await self._egress.pinned(options.proxy.server)
+        opening = self._owned(self._browser.new_context(accept_downloads=False, **given))
         with context_errors():
-            return await self._owned(browser.new_context(accept_downloads=False, **given))
+            return await unless(self.ended, opening, _died("while a context was opened"))
 
     async def new_page(self, context: BrowserContext) -> Page:
         """Raises InvalidRequest (an option that only a page shows to be wrong) or BrowserUnavailable."""
-        died = BrowserUnavailable("Chrome died while a page was opened. Send the job again.")
         with context_errors():
-            return await unless(self._died, context.new_page(), died)
+            return await unless(self.ended, context.new_page(), _died("while a page was opened"))
 
     async def _owned(self, opening: Coroutine[Any, Any, BrowserContext]) -> BrowserContext:
         """A context that opens although nobody waits for it any more is closed again."""
@@ -128,18 +160,48 @@ class Chrome:
             closing.add_done_callback(self._orphans.discard)
             raise
 
-    async def stop(self) -> None:
-        async with self._starting:
-            await self._stop()
+    async def probe(self, seconds: float) -> None:
+        """Raises TimeoutError or a PlaywrightError if Chrome does not answer, or does not paint, within that time."""
+        if self._browser is None or self._control is None:
+            raise PlaywrightError("not started")
+        async with asyncio.timeout(seconds):
+            await self._control.send("Browser.getVersion")
+            context = await self._browser.new_context(viewport={"width": 16, "height": 16})
+            try:
+                page = await context.new_page()
+                await page.screenshot()
+            finally:
+                await close_context(context)
 
-    async def _stop(self) -> None:
-        """Closes from any half-started state. Playwright's driver kills what does not close by itself."""
-        browser, self._browser = self._browser, None
-        playwright, self._playwright = self._playwright, None
-        if browser is not None:
-            await _bounded(browser.close(), "browser")
-        if playwright is not None:
-            await _bounded(playwright.stop(), "playwright")
+    async def close(self) -> None:
+        """Ends it from any half-started state: asked first, by force if it does not listen."""
+        self.asked_to_end = self.is_running
+        if self._browser is not None and self.is_running:
+            await _bounded(self._browser.close(), "browser")
+        if self._playwright is not None and self._driver is not None and self._driver.is_running():
+            await _bounded(self._playwright.stop(), "playwright")
+        self.kill()
+
+    def kill(self) -> None:
+        """Its process group, its driver, and whatever the driver had started before it was known here."""
+        started: list[psutil.Process] = []
+        if self._driver is not None:
+            with contextlib.suppress(psutil.Error):
+                started = [*self._driver.children(recursive=True), self._driver]
+        self._kill_chrome()
+        for process in started:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+    def _kill_chrome(self) -> None:
+        if self._main is not None:
+            # Playwright starts Chrome as the leader of a group of its own.
+            with contextlib.suppress(OSError):
+                os.killpg(self._main.pid, signal.SIGKILL)
+
+
+def _died(when: str) -> BrowserUnavailable:
+    return BrowserUnavailable(f"Chrome died {when}. Send the job again.")
 
 
 async def close_context(context: BrowserContext) -> None:

@@ -1,6 +1,7 @@
 """What a pool child may ask of the host. Parameters and results are JSON-like; outputs are bytes."""
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,13 +9,15 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from fleet.errors import BrowserUnavailable, CaptureTimeout, JobCancelled
+from fleet.errors import BrowserUnavailable, CaptureTimeout, JobCancelled, SessionEnded
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.session import SessionRequest
 from workers.browser_host.captures import Captures, Taken
-from workers.browser_host.chrome import Chrome, close_context
+from workers.browser_host.chrome import close_context
+from workers.browser_host.chrome_keeper import ChromeKeeper
+from workers.browser_host.gate import Gate
 from workers.browser_host.sessions import Sessions
-from workers.browser_host.storage_states import storage_state_json
+from workers.browser_host.storage_states import storage_state
 
 Params = dict[str, Any]
 
@@ -23,8 +26,9 @@ _CANCELLED_MAX = 1_000
 
 
 class Commands:
-    def __init__(self, chrome: Chrome, sessions: Sessions, captures: Captures) -> None:
-        self._chrome = chrome
+    def __init__(self, keeper: ChromeKeeper, sessions: Sessions, captures: Captures, gate: Gate) -> None:
+        self._keeper = keeper
+        self._gate = gate
         self._sessions = sessions
         self._captures = captures
         self._running: dict[str, asyncio.Task[Any]] = {}
@@ -36,6 +40,7 @@ class Commands:
             "open_session": self._open_session,
             "session_capture": self._session_capture,
             "close_session": self._close_session,
+            "restore_session": self._restore_session,
             "storage_state": self._storage_state,
         }
 
@@ -51,13 +56,14 @@ class Commands:
     async def _one_shot_capture(self, params: Params) -> Params:
         request = OneShotCaptureRequest.model_validate_json(params["request"])
         async with self._as_job(params["job_id"]), _deadline(request), self._fresh_page(request) as page:
-            return _result(await self._captures.take(page, request, browser_version=self._chrome.version))
+            return await self._take(page, request)
 
     @asynccontextmanager
     async def _fresh_page(self, request: OneShotCaptureRequest) -> AsyncIterator[Page]:
-        context = await self._chrome.new_context(request.context)
+        chrome = await self._keeper.current()
+        context = await chrome.new_context(request.context)
         try:
-            yield await self._chrome.new_page(context)
+            yield await chrome.new_page(context)
         finally:
             await close_context(context)
 
@@ -69,25 +75,30 @@ class Commands:
 
     async def _session_capture(self, params: Params) -> Params:
         request = CaptureRequest.model_validate_json(params["request"])
-        held = self._sessions.get(params["session_id"])
-        async with self._as_job(params["job_id"]):
+        session_id = params["session_id"]
+        async with self._as_job(params["job_id"]), self._sessions.using(session_id) as opened:
             try:
                 async with _deadline(request):
-                    await held.scripts.follow(params["scripts"])
-                    page = await held.ensure_page()
-                    taken = await self._captures.take(page, request, browser_version=self._chrome.version)
+                    await opened.scripts.follow(params["scripts"])
+                    page = await opened.ensure_page()
+                    return await self._take(page, request)
             except BaseException as error:
-                await held.discard_page()
-                if isinstance(error, BrowserUnavailable):
-                    # Unless the session itself was closed meanwhile, which is the better word for it.
-                    self._sessions.get(params["session_id"])
+                await opened.discard_page()
+                if isinstance(error, BrowserUnavailable) and not self._sessions.is_held(session_id):
+                    raise SessionEnded("The session ended during the job.", end_reason="unknown") from error
                 raise
-            return _result(taken)
+
+    async def _take(self, page: Page, request: CaptureRequest) -> Params:
+        self._keeper.captures += 1
+        return _result(await self._captures.take(page, request, browser_version=self._keeper.version))
 
     async def _storage_state(self, params: Params) -> Params:
-        held = self._sessions.get(params["session_id"])
-        async with self._as_job(params["job_id"]):
-            return {"state": await storage_state_json(held.context)}
+        async with self._as_job(params["job_id"]), self._sessions.using(params["session_id"]) as opened:
+            return {"state": json.dumps(await storage_state(opened.context))}
+
+    async def _restore_session(self, params: Params) -> Params:
+        async with self._gate.passed(), self._sessions.using(params["session_id"]):
+            return {}
 
     async def _close_session(self, params: Params) -> Params:
         return {"closed": await self._sessions.close(params["session_id"])}
@@ -101,7 +112,8 @@ class Commands:
             raise cancelled
         self._running[job_id] = task
         try:
-            yield
+            async with self._gate.passed():
+                yield
         except asyncio.CancelledError:
             if job_id not in self._cancelled:
                 raise

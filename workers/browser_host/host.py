@@ -1,4 +1,4 @@
-"""The host's life: egress, Chrome, the socket, the worker's lease, the sweep; up in this order, down in reverse."""
+"""The host's life: egress, Chrome, sessions, the socket, then its duties; up in this order, down in reverse."""
 
 import asyncio
 import contextlib
@@ -13,21 +13,31 @@ from fleet import keys
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.egress import EgressPolicy
-from fleet.errors import FleetError
-from fleet.models.session import EndReason
+from fleet.errors import BrowserUnavailable, FleetError, WorkerStopping
 from fleet.models.worker import WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
 from workers.browser_host.captures import Captures
+from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome import Chrome, ChromeOptions
+from workers.browser_host.chrome_keeper import ChromeKeeper, Wear
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
+from workers.browser_host.gate import Gate
 from workers.browser_host.response_recorder import ResponseRecorders
-from workers.browser_host.sessions import Sessions
+from workers.browser_host.restoration import Restoration
+from workers.browser_host.sessions import ContextOpener, HeldSession, Sessions
 from workers.link.server import HostServer
 
 _WARNING_LOOK_SECONDS = 5.0
+_WEAR_LOOK_SECONDS = 5.0
+# How long work may take to end before Chrome is replaced; new work waits meanwhile.
+_QUIET_SECONDS = 10.0
+# Contexts are rebuilt a few at a time, so that the jobs that wait get their share of Chrome.
+_REBUILT_AT_ONCE = 2
+# All last checkpoints together.
+_LAST_CHECKPOINTS_SECONDS = 6.0
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +48,8 @@ class HostOptions:
     socket_path: Path
     session_limit: int
     sweep_seconds: float
+    health_seconds: float
+    wear: Wear
     egress: EgressPolicy
 
 
@@ -46,49 +58,88 @@ class BrowserHost:
         self, options: HostOptions, chrome_options: ChromeOptions, *, store: Store, storage: ArtifactStorage
     ) -> None:
         self._options = options
-        self._egress = EgressProxy(options.egress)
-        chrome = self._chrome = Chrome(chrome_options, self._egress, on_died=self._on_chrome_died)
+        self._name = options.worker_name
         self._store = store
         self._storage = storage
-        recorders = ResponseRecorders(store.responses)
-        self._sessions = Sessions(chrome, self._egress, limit=options.session_limit, recorders=recorders)
-        self._commands = Commands(chrome, self._sessions, Captures(self._egress))
+        self._egress = EgressProxy(options.egress)
+        self._keeper = ChromeKeeper(chrome_options, self._egress, wear=options.wear, on_lost=self._on_chrome_lost)
+        opener = ContextOpener(self._keeper, ResponseRecorders(store.responses))
+        self._restoration = Restoration(store, opener, self._egress, worker_name=self._name)
+        self._checkpoints = Checkpoints(store.checkpoints, self._name)
+        self._sessions = Sessions(
+            opener,
+            self._egress,
+            limit=options.session_limit,
+            rebuild=self._restoration.rebuild,
+            after_use=self._checkpoints.after_use,
+        )
+        self._gate = Gate()
+        self._commands = Commands(self._keeper, self._sessions, Captures(self._egress), self._gate)
         self._server = HostServer(options.socket_path, self._commands.table())
         self._warnings = ExpiryWarnings(store.events)
         self._started_at = utc_now()
+        self._has_lease = False
+        self._draining = False
         self._unheld_before: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
 
     async def run(self, until: asyncio.Event) -> None:
-        """Serves until the event is set. Raises BrowserUnavailable if Chrome does not start at all."""
+        """Serves until the event is set. Raises BrowserUnavailable if Chrome does not start (any more)."""
         await self._egress.start()
-        await self._chrome.ensure_started()
-        await asyncio.to_thread(self._store.slots.clear, self._options.worker_name)
+        await self._keeper.current()
+        await asyncio.to_thread(self._take_up_sessions)
         notifications = self._listen()
         await self._server.start()
+        self._keep(asyncio.create_task(self._rebuild(self._sessions.ids)))
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._renew_lease)),
             asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
+            asyncio.create_task(_every(_WEAR_LOOK_SECONDS, self._replace_worn_chrome)),
+            asyncio.create_task(_every(self._options.health_seconds, self._keeper.check)),
             asyncio.create_task(_every(self._options.sweep_seconds, self._sweep, at_once_when=self._sweep_now)),
         ]
         try:
-            await until.wait()
+            await _first_of(until, self._keeper.gave_up)
         finally:
             for duty in duties:
                 duty.cancel()
             await asyncio.to_thread(self._leave)
+            self._server.turn_away(WorkerStopping("This worker stops. Its work goes on elsewhere."))
+            await self._checkpoint_all()
             await self._server.stop()
-            await self._end_sessions()
-            await self._chrome.stop()
+            await self._keeper.stop()
             await self._egress.stop()
             await asyncio.to_thread(notifications.stop)
+        if self._keeper.gave_up.is_set():
+            raise BrowserUnavailable("Chrome did not start several times in a row.")
 
-    async def _end_sessions(self) -> None:
-        ended = self._sessions.ids
-        await self._sessions.close_all()
-        with contextlib.suppress(FleetError):
-            await asyncio.to_thread(self._bury, ended, EndReason.DRAINED)
+    def _take_up_sessions(self) -> None:
+        """Those that the store says this worker holds: its host, or all of it, has been started anew."""
+        held = self._store.slots.holders(self._name)
+        for session_id, worker in self._store.sessions.workers_of(held).items():
+            if worker == self._name:
+                self._sessions.expect(session_id)
+
+    async def _rebuild(self, session_ids: list[str]) -> None:
+        turns = asyncio.Semaphore(_REBUILT_AT_ONCE)
+
+        async def rebuild(session_id: str) -> None:
+            async with turns, self._gate.passed():
+                await self._sessions.ensure_open(session_id)
+
+        await asyncio.gather(*(rebuild(session_id) for session_id in session_ids))
+
+    async def _checkpoint_all(self) -> None:
+        """The last ones: whoever takes the sessions over goes on from there."""
+
+        async def take(held: HeldSession) -> None:
+            async with held.busy:
+                await self._checkpoints.take(held)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_CHECKPOINTS_SECONDS):
+                await asyncio.gather(*(take(held) for held in self._sessions.all))
 
     def _listen(self) -> Notifications:
         loop = asyncio.get_running_loop()
@@ -126,33 +177,60 @@ class BrowserHost:
     async def _close_ended(self, session_id: str) -> None:
         if await self._sessions.close(session_id):
             _log.info("session ended by the store", session=session_id)
-        await asyncio.to_thread(self._store.slots.release, self._options.worker_name, session_id)
+        await asyncio.to_thread(self._store.slots.release, self._name, session_id)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _renew_lease(self) -> None:
-        await self._chrome.ensure_started()
+        # A worker whose Chrome does not start lets its lease run out.
+        await self._keeper.current()
         report = WorkerReport(
-            name=self._options.worker_name,
+            name=self._name,
             started_at=self._started_at,
             reported_at=utc_now(),
-            sessions=self._sessions.count,
+            sessions=len(self._sessions.ids),
             session_limit=self._options.session_limit,
-            browser_version=self._chrome.version,
+            browser_version=self._keeper.version,
+            draining=self._draining,
+            chrome_restarts=self._keeper.restarts,
+            sessions_restored=self._restoration.restored,
         )
-        await asyncio.to_thread(self._store.workers.renew, report)
+        in_time = await asyncio.to_thread(self._store.workers.renew, report)
+        if self._has_lease and not in_time:
+            _log.warning("the lease had run out; what others have taken over is given up")
+            self._sweep_now.set()
+        self._has_lease = True
+        if not self._draining and await asyncio.to_thread(self._store.workers.is_asked_to_drain, self._name):
+            self._draining = True
+            self._keep(asyncio.create_task(self._drain()))
 
-    def _on_chrome_died(self) -> None:
-        lost = self._sessions.drop_all()
-        self._keep(asyncio.create_task(asyncio.to_thread(self._bury, lost, EndReason.CRASHED)))
+    async def _drain(self) -> None:
+        """Closes every session once its job is done, for another worker to take."""
+        _log.info("draining", sessions=len(self._sessions.ids))
+        await asyncio.gather(*(self._drain_one(held) for held in self._sessions.all))
 
-    def _bury(self, session_ids: list[str], reason: EndReason) -> None:
-        for session_id in session_ids:
-            self._store.sessions.end(session_id, reason)
-            self._store.slots.release(self._options.worker_name, session_id)
-            _log.warning("session ended", session=session_id, reason=reason.value)
+    async def _drain_one(self, held: HeldSession) -> None:
+        async with held.busy:
+            await self._checkpoints.take(held)
+            await asyncio.to_thread(self._store.session_moves.drain, held.id, self._name)
+            await self._sessions.close(held.id)
+
+    async def _replace_worn_chrome(self) -> None:
+        if not self._keeper.is_worn:
+            return
+        async with self._gate.closed(_QUIET_SECONDS):
+            for held in self._sessions.all:
+                async with held.busy:
+                    await self._checkpoints.take(held)
+                    await self._sessions.park(held)
+            await self._keeper.replace()
+
+    def _on_chrome_lost(self, chrome: Chrome, cause: str) -> None:
+        lost = [held.id for held in self._sessions.lose(chrome)]
+        _log.warning("contexts lost with their chrome", cause=cause, sessions=lost)
+        self._keep(asyncio.create_task(self._rebuild(lost)))
 
     async def _warn_of_expiry(self) -> None:
         held = self._sessions.ids
@@ -162,15 +240,17 @@ class BrowserHost:
     async def _sweep(self) -> None:
         """What was missed: contexts without a key, slots without a context, artifacts past their time."""
         held = self._sessions.ids
-        alive = await asyncio.to_thread(self._store.sessions.remaining, held)
-        for session_id in set(held) - set(alive):
-            await self._close_ended(session_id)
-        await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids_with_opening))
+        workers = await asyncio.to_thread(self._store.sessions.workers_of, held)
+        for session_id in held:
+            # A session that is still being created has no worker yet.
+            if session_id not in workers or workers[session_id] not in {None, self._name}:
+                await self._close_ended(session_id)
+        await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids))
         await asyncio.to_thread(self._sweep_storage, utc_now())
 
     def _sweep_slots(self, held: set[str]) -> None:
         """A slot is claimed before its context is opened, so one that is new may still get its context."""
-        worker = self._options.worker_name
+        worker = self._name
         unheld = set(self._store.slots.holders(worker)) - held
         for session_id in unheld & self._unheld_before:
             self._store.slots.release(worker, session_id)
@@ -183,7 +263,16 @@ class BrowserHost:
 
     def _leave(self) -> None:
         with contextlib.suppress(FleetError):
-            self._store.workers.leave(self._options.worker_name)
+            self._store.workers.leave(self._name)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _every(

@@ -1,82 +1,85 @@
-"""The contexts that this host holds, one for each session, each with the one page that captures use."""
+"""The sessions that this host holds. A session's context may be gone for a while: its next use rebuilds it."""
 
 import asyncio
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Page
 
-from fleet.errors import SessionEnded, WorkerFull
+from fleet.errors import FleetError, SessionEnded, WorkerFull
 from fleet.models.capture import Goto
 from fleet.models.session import SessionRequest
-from workers.browser_host.chrome import Chrome, close_context
+from workers.browser_host.chrome import Chrome
+from workers.browser_host.chrome_keeper import ChromeKeeper
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
-from workers.browser_host.response_recorder import ResponseRecorder, ResponseRecorders
-from workers.browser_host.scripts import ContextScripts
+from workers.browser_host.open_context import OpenContext
+from workers.browser_host.response_recorder import ResponseRecorders
 
 
-@dataclass
 class HeldSession:
-    """`page` is None after a capture that left it in an unknown state; the next one gets a new page."""
+    """`opened` is None while it has no context. Whoever works on its context holds `busy`."""
 
-    chrome: Chrome
-    context: BrowserContext
-    scripts: ContextScripts
-    page: Page | None = None
-    recorder: ResponseRecorder | None = None
-
-    async def ensure_page(self) -> Page:
-        if self.page is None or self.page.is_closed():
-            page = self.page = await self.chrome.new_page(self.context)
-            page.once("crash", self._forget)
-            return page
-        return self.page
-
-    def _forget(self, page: Page) -> None:
-        """A page may also die while no capture watches it."""
-        if self.page is page:
-            self.page = None
-
-    def stop_recording(self) -> None:
-        if self.recorder is not None:
-            self.recorder.stop()
-
-    async def discard_page(self) -> None:
-        page, self.page = self.page, None
-        if page is not None:
-            await _close_page(page)
+    def __init__(self, session_id: str) -> None:
+        self.id = session_id
+        self.opened: OpenContext | None = None
+        self.busy = asyncio.Lock()
+        self.in_use = False
+        # A Chrome died while a job of this session ran, which nobody has counted yet.
+        self.crashed = False
+        self.used_at = time.monotonic()
+        # The checkpoint that is being taken or due, and when the next one may begin (monotonic).
+        self.checkpointing: asyncio.Task[None] | None = None
+        self.checkpoint_after = 0.0
 
 
-async def _close_page(page: Page) -> None:
-    # A page in an endless loop takes Playwright half a second to close; one that hangs is left to its context.
-    try:
-        async with asyncio.timeout(5):
-            await page.close(run_before_unload=False)
-    except Exception:  # noqa: BLE001, S110  # closing is best effort, the context's end takes the page along
-        pass
+Rebuild = Callable[[HeldSession], Awaitable[OpenContext]]
+AfterUse = Callable[[HeldSession], None]
+
+
+class ContextOpener:
+    """Opens contexts for sessions, in whichever Chrome runs."""
+
+    def __init__(self, keeper: ChromeKeeper, recorders: ResponseRecorders) -> None:
+        self._keeper = keeper
+        self._recorders = recorders
+
+    async def open(
+        self, session_id: str, request: SessionRequest, scripts: dict[str, str], **state: dict[str, object] | None
+    ) -> OpenContext:
+        """`state`: a `storage_state` instead of the request's. Raises InvalidRequest or BrowserUnavailable."""
+        chrome = await self._keeper.current()
+        context = await chrome.new_context(request, **state)
+        opened = OpenContext(chrome, context, self._recorders.start(session_id, context, request.record_responses))
+        try:
+            await opened.scripts.follow(scripts)
+            await opened.ensure_page()
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
 
 
 class Sessions:
-    def __init__(self, chrome: Chrome, egress: EgressProxy, *, limit: int, recorders: ResponseRecorders) -> None:
-        self._chrome = chrome
+    def __init__(
+        self, opener: ContextOpener, egress: EgressProxy, *, limit: int, rebuild: Rebuild, after_use: AfterUse
+    ) -> None:
+        """`rebuild` makes a context for a held session that has none; `after_use` is called when a job is done."""
+        self._opener = opener
         self._egress = egress
         self._limit = limit
-        self._recorders = recorders
+        self._rebuild = rebuild
+        self._after_use = after_use
         self._held: dict[str, HeldSession] = {}
-        self._opening: set[str] = set()
 
     @property
     def ids(self) -> list[str]:
         return list(self._held)
 
     @property
-    def ids_with_opening(self) -> list[str]:
-        return [*self._held, *self._opening]
-
-    @property
-    def count(self) -> int:
-        """Sessions held or being opened: both take room."""
-        return len(self._held) + len(self._opening)
+    def all(self) -> list[HeldSession]:
+        return list(self._held.values())
 
     async def open(self, session_id: str, request: SessionRequest, scripts: dict[str, str]) -> Page:
         """A fresh context with one page. Opening an open session again gives it a new context.
@@ -84,48 +87,104 @@ class Sessions:
         Raises WorkerFull, InvalidRequest, BrowserUnavailable, or the PageError of its `url`.
         """
         await self.close(session_id)
-        if self.count >= self._limit:
+        if len(self._held) >= self._limit:
             raise WorkerFull(f"This worker holds {self._limit} sessions, its limit. Try again later.")
-        self._opening.add(session_id)
+        held = self._held[session_id] = HeldSession(session_id)
         try:
-            context = await self._chrome.new_context(request)
-            held = HeldSession(self._chrome, context, ContextScripts(context))
-            self._held[session_id] = held
-            held.recorder = self._recorders.start(session_id, held.context, request.record_responses)
-        finally:
-            self._opening.discard(session_id)
-        try:
-            await held.scripts.follow(scripts)
-            page = await held.ensure_page()
-            if request.url is not None:
-                await goto(page, request.url, Goto(), self._egress)
+            async with self._working_on(held):
+                opened = await self._opener.open(session_id, request, scripts)
+                await self._give(held, opened)
+                page = await opened.ensure_page()
+                if request.url is not None:
+                    await goto(page, request.url, Goto(), self._egress)
         except BaseException:
             await self.close(session_id)
             raise
         return page
 
-    def get(self, session_id: str) -> HeldSession:
-        held = self._held.get(session_id)
-        if held is None:
-            raise SessionEnded("The session's browser context is gone.", end_reason="crashed")
-        return held
+    @asynccontextmanager
+    async def using(self, session_id: str) -> AsyncIterator[OpenContext]:
+        """The session's context for one job, rebuilt if need be.
+
+        Raises SessionEnded if the store has no such session for this worker, BrowserUnavailable if its context
+        cannot be rebuilt now.
+        """
+        held = self._held.setdefault(session_id, HeldSession(session_id))
+        async with self._working_on(held):
+            if held.opened is None:
+                try:
+                    await self._give(held, await self._rebuild(held))
+                except SessionEnded:
+                    self._held.pop(session_id, None)
+                    raise
+            assert held.opened is not None  # noqa: S101  # just given
+            try:
+                yield held.opened
+            finally:
+                self._after_use(held)
+
+    @asynccontextmanager
+    async def _working_on(self, held: HeldSession) -> AsyncIterator[None]:
+        async with held.busy:
+            held.in_use = True
+            try:
+                yield
+            finally:
+                held.in_use = False
+                held.used_at = time.monotonic()
+
+    async def _give(self, held: HeldSession, opened: OpenContext) -> None:
+        """Raises SessionEnded if the session was closed while its context was being opened."""
+        if self._held.get(held.id) is not held:
+            await opened.close()
+            raise SessionEnded("The session ended while its browser context was opened.", end_reason="deleted")
+        held.opened = opened
+
+    async def ensure_open(self, session_id: str) -> None:
+        """Rebuilds it now rather than at its next use. What hinders that is told at its next use."""
+        try:
+            async with self.using(session_id):
+                pass
+        except FleetError:
+            pass
+
+    def expect(self, session_id: str) -> None:
+        """This host is to hold the session, whose context is still to be rebuilt."""
+        self._held.setdefault(session_id, HeldSession(session_id))
+
+    def is_held(self, session_id: str) -> bool:
+        return session_id in self._held
 
     async def close(self, session_id: str) -> bool:
         """False if it was not held."""
         held = self._held.pop(session_id, None)
         if held is None:
             return False
-        held.stop_recording()
-        await close_context(held.context)
+        opened, held.opened = held.opened, None
+        if opened is not None:
+            await opened.close()
         return True
 
     async def close_all(self) -> None:
         await asyncio.gather(*(self.close(session_id) for session_id in self.ids))
 
-    def drop_all(self) -> list[str]:
-        """Forgets contexts that died with their Chrome; the ids of their sessions."""
-        ids = self.ids
-        for held in self._held.values():
-            held.stop_recording()
-        self._held.clear()
-        return ids
+    async def park(self, held: HeldSession) -> None:
+        """Closes the context of a session that is still held. The caller holds `busy` and has a checkpoint of it."""
+        opened, held.opened = held.opened, None
+        if opened is not None:
+            await opened.close()
+
+    def lose(self, chrome: Chrome) -> list[HeldSession]:
+        """Forgets the contexts that died with their Chrome; the sessions that had them."""
+        lost = [held for held in self._held.values() if _was_in(held, chrome)]
+        for held in lost:
+            held.crashed = held.in_use
+            if held.opened is not None:
+                held.opened.abandon()
+                held.opened = None
+        return lost
+
+
+def _was_in(held: HeldSession, chrome: Chrome) -> bool:
+    """One whose context is just being opened is in whichever Chrome runs."""
+    return held.in_use if held.opened is None else held.opened.chrome is chrome

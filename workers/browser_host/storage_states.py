@@ -1,6 +1,7 @@
 """What a context would need to be logged in elsewhere: its cookies, localStorage and IndexedDB."""
 
 import json
+from typing import Any
 
 from playwright.async_api import BrowserContext
 
@@ -11,12 +12,12 @@ from workers.browser_host.translation import page_errors
 _MAX_BYTES = 16 * 1024 * 1024
 
 
-async def storage_state_json(context: BrowserContext) -> str:
-    """ASCII. Raises OutputTooLarge, BrowserUnavailable or CaptureFailed."""
+async def storage_state(context: BrowserContext) -> dict[str, Any]:
+    """As Playwright gives it. Raises OutputTooLarge, BrowserUnavailable or CaptureFailed."""
     with page_errors():
-        state = await context.storage_state(indexed_db=True)
-    found = json.dumps(state)
-    if len(found) > _MAX_BYTES:
+        state: dict[str, Any] = dict(await context.storage_state(indexed_db=True))
+    size = len(json.dumps(state))
+    if size > _MAX_BYTES:
         limit = _MAX_BYTES // 1024 // 1024
-        raise OutputTooLarge(f"The storage state has {len(found)} bytes; at most {limit} MiB are passed on.")
-    return found
+        raise OutputTooLarge(f"The storage state has {size} bytes; at most {limit} MiB are passed on.")
+    return state

@@ -5,12 +5,17 @@ import socket
 import time
 from pathlib import Path
 
-from fleet.errors import BrowserUnavailable
+from fleet.errors import BrowserUnavailable, WorkerStopping
 from workers.link import protocol
 
 _CONNECT_PAUSE_CAP_SECONDS = 1.0
 # The host keeps the deadline itself; this is how much later it is taken for hung.
 _ANSWER_MARGIN_SECONDS = 10.0
+
+
+def stopping_mark(socket_path: Path) -> Path:
+    """The file whose presence tells that the host ends and is not to be waited for."""
+    return socket_path.with_suffix(".stopping")
 
 
 class HostClient:
@@ -22,8 +27,9 @@ class HostClient:
     def call(self, command: str, params: protocol.Message, *, timeout_seconds: float) -> protocol.Message:
         """The command's result.
 
-        Raises the error that the command raised in the host, or BrowserUnavailable if the host is not
-        there or does not answer. Any exception that leaves this function cancels the call in the host.
+        Raises the error that the command raised in the host, BrowserUnavailable if the host is not there or
+        does not answer, or WorkerStopping if it is not to come back. Any exception that leaves this function
+        cancels the call in the host.
         """
         deadline = time.monotonic() + timeout_seconds + _ANSWER_MARGIN_SECONDS
         with self._connect() as connection:
@@ -47,6 +53,8 @@ class HostClient:
                 connection.connect(str(self._path))
             except OSError as error:
                 connection.close()
+                if stopping_mark(self._path).exists():
+                    raise WorkerStopping("This worker stops. Send the job again.") from error
                 if time.monotonic() + pause > deadline:
                     message = "The browser host of this worker does not run. Send the job again."
                     raise BrowserUnavailable(message) from error

@@ -20,11 +20,18 @@ class HostServer:
         self._commands = commands
         self._server: asyncio.Server | None = None
         self._calls: set[asyncio.Task[None]] = set()
+        self._farewell: FleetError | None = None
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path, backlog=512)
         self._path.chmod(0o600)
+
+    def turn_away(self, error: FleetError) -> None:
+        """Answers every call with that error: those that run, which are cancelled, and those still to come."""
+        self._farewell = error
+        for call in self._calls:
+            call.cancel()
 
     async def stop(self) -> None:
         """Takes no more calls and cancels those that run."""
@@ -41,7 +48,7 @@ class HostServer:
         self._calls.add(call)
         try:
             request = protocol.decode(await _read_frame(reader))
-            answer = await self._answer_unless_client_leaves(request, reader)
+            answer = await self._answer_or_farewell(request, reader)
             writer.write(answer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -50,6 +57,15 @@ class HostServer:
         finally:
             writer.close()
             self._calls.discard(call)
+
+    async def _answer_or_farewell(self, request: protocol.Message, reader: asyncio.StreamReader) -> bytes:
+        try:
+            if self._farewell is None:
+                return await self._answer_unless_client_leaves(request, reader)
+        except asyncio.CancelledError:
+            if self._farewell is None:
+                raise
+        return protocol.encode(protocol.failure(self._farewell))
 
     async def _answer_unless_client_leaves(self, request: protocol.Message, reader: asyncio.StreamReader) -> bytes:
         work = asyncio.ensure_future(self._answer(request))

@@ -16,19 +16,28 @@ from PIL import Image
 from fleet.egress import parse_policy
 from fleet.ids import new_id
 from fleet.models.manifest import PageVisit
+from fleet.models.session import EndReason
 from fleet.settings import Settings
-from fleet.store import Store, open_store
+from fleet.store import Store
 from workers.browser_host.captures import Captures
+from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome import Chrome, ChromeOptions
+from workers.browser_host.chrome_keeper import ChromeKeeper, Wear
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.gate import Gate
+from workers.browser_host.open_context import OpenContext
 from workers.browser_host.response_recorder import ResponseRecorders
-from workers.browser_host.sessions import Sessions
+from workers.browser_host.restoration import Restoration
+from workers.browser_host.sessions import ContextOpener, Sessions
 
 SESSION_LIMIT = 4
 # Where the pages of these tests are served, and nothing else.
 EGRESS = parse_policy("127.0.0.1")
 HTML_OUTPUT = {"kind": "html"}
+# As Celery names it.
+WORKER = "test@here"
+NO_WEAR = Wear(captures=1_000_000, seconds=1_000_000)
 
 
 def chrome_options() -> ChromeOptions:
@@ -71,24 +80,33 @@ class Captured:
 
 
 class Browser:
-    """Works from `start` to `stop`; Chrome starts when it is first needed."""
+    """Works from `start` to `stop`; Chrome starts when it is first needed, and again when it is lost."""
 
-    def __init__(self, store: Store | None = None) -> None:
-        """Without a store no session may record responses."""
-        # Connects at the first command.
-        responses = (store or open_store(Settings(), retries=0)).responses
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self._egress = EgressProxy(EGRESS)
-        self.chrome = Chrome(chrome_options(), self._egress, on_died=lambda: None)
-        recorders = ResponseRecorders(responses)
-        self.sessions = Sessions(self.chrome, self._egress, limit=SESSION_LIMIT, recorders=recorders)
-        self.commands = Commands(self.chrome, self.sessions, Captures(self._egress))
+        self.keeper = ChromeKeeper(chrome_options(), self._egress, wear=NO_WEAR, on_lost=self._on_lost)
+        opener = ContextOpener(self.keeper, ResponseRecorders(store.responses))
+        self.restoration = Restoration(store, opener, self._egress, worker_name=WORKER)
+        self.checkpoints = Checkpoints(store.checkpoints, WORKER)
+        self.sessions = Sessions(
+            opener,
+            self._egress,
+            limit=SESSION_LIMIT,
+            rebuild=self.restoration.rebuild,
+            after_use=self.checkpoints.after_use,
+        )
+        self.commands = Commands(self.keeper, self.sessions, Captures(self._egress), Gate())
+
+    def _on_lost(self, chrome: Chrome, _cause: str) -> None:
+        self.sessions.lose(chrome)
 
     async def start(self) -> None:
         await self._egress.start()
 
     async def stop(self) -> None:
         await self.sessions.close_all()
-        await self.chrome.stop()
+        await self.keeper.stop()
         await self._egress.stop()
 
     async def capture(self, url: str | None = None, *, job_id: str | None = None, **request: Any) -> Captured:
@@ -102,10 +120,19 @@ class Browser:
         """The id of a new session; `scripts`: source by id; `request`: fields of its body."""
         session_id = new_id("ses")
         job_id = job_id or new_id("job")
-        await self._call(
-            "open_session", job_id=job_id, session_id=session_id, request=json.dumps(request), scripts=scripts or {}
+        options = json.dumps(request)
+        self.store.sessions.create(
+            session_id, ttl=60, max_lifetime=60, metadata={}, options_json=options, job_id=job_id
         )
+        await self._call("open_session", job_id=job_id, session_id=session_id, request=options, scripts=scripts or {})
+        assert self.store.session_moves.start(session_id, WORKER)
         return session_id
+
+    def opened(self, session_id: str) -> OpenContext:
+        """The context that the session has now."""
+        (held,) = [held for held in self.sessions.all if held.id == session_id]
+        assert held.opened is not None
+        return held.opened
 
     async def capture_in(
         self,
@@ -126,6 +153,7 @@ class Browser:
         return Captured.from_answer(await self._call("session_capture", **params))
 
     async def close_session(self, session_id: str) -> bool:
+        self.store.sessions.end(session_id, EndReason.DELETED)
         answer = await self._call("close_session", session_id=session_id)
         return bool(answer["closed"])
 
@@ -145,11 +173,10 @@ class Browser:
         return [process["id"] for process in answer["processInfo"] if process["type"] == kind]
 
     async def _ask_chrome(self, method: str) -> dict[str, Any]:
-        cdp = await (await self.chrome.ensure_started()).new_browser_cdp_session()
-        try:
-            return await cdp.send(method)
-        finally:
-            await cdp.detach()
+        control = (await self.keeper.current())._control
+        assert control is not None
+        answer: dict[str, Any] = await control.send(method)
+        return answer
 
     async def _call(self, command: str, **params: Any) -> dict[str, Any]:
         return await self.commands.table()[command](params)

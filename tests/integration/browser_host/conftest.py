@@ -9,8 +9,10 @@ from typing import cast
 import pytest
 
 from fleet.settings import Settings
+from fleet.store import Store, open_store
 from tests.integration.browser_host.browser import Browser
 from tests.integration.conftest import missing
+from tests.integration.redis_server import RedisServer
 from tests.pages.server import PagesServer
 
 
@@ -46,8 +48,15 @@ def runner(temporary_folder: Path) -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture(scope="package")
-def shared_browser(runner: asyncio.Runner) -> Iterator[Browser]:
-    shared = Browser()
+def browser_store(shared_redis: RedisServer) -> Iterator[Store]:
+    opened = open_store(Settings(redis_url=shared_redis.url), retries=0)
+    yield opened
+    opened.client.close()
+
+
+@pytest.fixture(scope="package")
+def shared_browser(runner: asyncio.Runner, browser_store: Store) -> Iterator[Browser]:
+    shared = Browser(browser_store)
     runner.run(shared.start())
     yield shared
     runner.run(shared.stop())
@@ -64,12 +73,12 @@ async def _clear(browser: Browser) -> None:
     await browser.sessions.close_all()
     if await browser.contexts():
         # The test has failed; the next one starts another Chrome.
-        await browser.chrome.stop()
+        await browser.keeper.stop()
 
 
 @pytest.fixture
-def own_browser(runner: asyncio.Runner) -> Iterator[Browser]:
-    own = Browser()
+def own_browser(runner: asyncio.Runner, browser_store: Store) -> Iterator[Browser]:
+    own = Browser(browser_store)
     runner.run(own.start())
     yield own
     runner.run(own.stop())

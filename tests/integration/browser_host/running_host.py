@@ -13,12 +13,11 @@ from fleet.errors import BrowserUnavailable, SessionEnded
 from fleet.ids import new_id
 from fleet.settings import Settings
 from fleet.store import Store
-from tests.integration.browser_host.browser import EGRESS, chrome_options, comes_true
+from tests.integration.browser_host.browser import EGRESS, NO_WEAR, WORKER, chrome_options, comes_true
 from tests.integration.worker.processes import chrome_under
+from workers.browser_host.chrome_keeper import Wear
 from workers.browser_host.host import BrowserHost, HostOptions
 from workers.link.client import HostClient
-
-WORKER = "test@here"
 
 
 @dataclass
@@ -42,7 +41,8 @@ class RunningHost:
             session_id, ttl=ttl, max_lifetime=max_lifetime, metadata={}, options_json="{}", job_id=new_id("job")
         )
         await self.ask("open_session", session_id=session_id)
-        self.store.sessions.renew(session_id, state="running", worker=WORKER)
+        assert self.store.session_moves.start(session_id, WORKER)
+        self.store.sessions.renew(session_id)
         return session_id
 
     async def holds(self, session_id: str) -> bool:
@@ -60,9 +60,23 @@ class RunningHost:
         await self.running
 
 
-async def start_host(settings: Settings, store: Store, socket_path: Path, *, sweep_seconds: float = 0.1) -> RunningHost:
+async def start_host(
+    settings: Settings,
+    store: Store,
+    socket_path: Path,
+    *,
+    sweep_seconds: float = 0.1,
+    health_seconds: float = 30,
+    wear: Wear = NO_WEAR,
+) -> RunningHost:
     options = HostOptions(
-        worker_name=WORKER, socket_path=socket_path, session_limit=4, sweep_seconds=sweep_seconds, egress=EGRESS
+        worker_name=WORKER,
+        socket_path=socket_path,
+        session_limit=4,
+        sweep_seconds=sweep_seconds,
+        health_seconds=health_seconds,
+        wear=wear,
+        egress=EGRESS,
     )
     host = BrowserHost(options, chrome_options(), store=store, storage=open_storage(settings.artifacts_url))
     others = set(chrome_under(os.getpid()))

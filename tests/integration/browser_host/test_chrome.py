@@ -22,7 +22,7 @@ async def test_after_the_death_of_chrome_the_next_capture_starts_another(
     own_browser: Browser, pages: PagesServer
 ) -> None:
     dead = await _send_to_chrome(own_browser, signal.SIGKILL)
-    await comes_true(lambda: not own_browser.chrome.is_running)
+    await comes_true(lambda: not own_browser.keeper.is_running)
     captured = await own_browser.capture(f"{pages.url}/plain")
     assert captured.visit.title == "Plain"
     assert await own_browser.process_ids("browser") != [dead]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import JobCancelled
+from fleet.errors import BrowserUnavailable, JobCancelled
 from fleet.ids import new_id
 from fleet.models.session import EndReason
 from fleet.settings import Settings
 from fleet.store import Store
-from tests.integration.browser_host.browser import Captured, comes_true
-from tests.integration.browser_host.running_host import WORKER, RunningHost, start_host
+from tests.integration.browser_host.browser import WORKER, Captured, comes_true
+from tests.integration.browser_host.running_host import RunningHost, start_host
 from tests.integration.worker.processes import alive, kill
 from tests.pages.server import PagesServer
 
@@ -67,18 +67,15 @@ async def _not_held(host: RunningHost, session_id: str) -> bool:
     return not await host.holds(session_id)
 
 
-async def test_the_sessions_of_a_dead_chrome_end_as_crashed(host: RunningHost) -> None:
-    session_id = await host.open_session()
-    kill(host.chrome)
-    await comes_true(lambda: host.store.sessions.get(session_id) is None)
-    ending = host.store.sessions.ending(session_id)
-    assert ending is not None
-    assert ending.end_reason is EndReason.CRASHED
-
-
 async def test_after_the_death_of_chrome_the_host_captures_on(host: RunningHost) -> None:
-    session_id = await host.open_session()
     kill(host.chrome)
-    await comes_true(lambda: host.store.sessions.get(session_id) is None)
-    answer = await host.ask("capture", html="<title>Alive</title>")
-    assert Captured.from_answer(answer).visit.title == "Alive"
+    await comes_true(lambda: _captures(host))
+
+
+async def _captures(host: RunningHost) -> bool:
+    try:
+        answer = await host.ask("capture", html="<title>Alive</title>")
+    except BrowserUnavailable:
+        # The death of Chrome has not been noticed yet.
+        return False
+    return Captured.from_answer(answer).visit.title == "Alive"

@@ -193,7 +193,7 @@ async def test_each_session_asks_the_server_once_for_what_it_may_keep(browser: B
 
 async def test_a_download_is_not_kept(browser: Browser, pages: PagesServer) -> None:
     session_id = await browser.open_session()
-    page = await browser.sessions.get(session_id).ensure_page()
+    page = await browser.opened(session_id).ensure_page()
     async with page.expect_download() as downloading:
         await browser.capture_in(session_id, address(pages.url, _DOWNLOAD), **_WHEN_DONE)
     download = await downloading.value

@@ -42,7 +42,7 @@ async def test_a_quiet_page_has_empty_lists(browser: Browser, pages: PagesServer
 
 async def test_the_browser_version_is_that_of_the_running_chrome(browser: Browser, pages: PagesServer) -> None:
     captured = await browser.capture(f"{pages.url}/plain")
-    assert captured.visit.browser_version == (await browser.chrome.ensure_started()).version
+    assert captured.visit.browser_version == browser.keeper.version
 
 
 async def test_a_visit_in_a_session_does_not_report_the_errors_of_the_one_before(

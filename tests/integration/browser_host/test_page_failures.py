@@ -85,7 +85,7 @@ async def test_after_any_failure_the_session_captures_on_and_is_still_logged_in(
 
 async def test_after_a_crash_between_two_captures_the_session_captures_on(browser: Browser, pages: PagesServer) -> None:
     session_id = await browser.open_session()
-    page = await browser.sessions.get(session_id).ensure_page()
+    page = await browser.opened(session_id).ensure_page()
     async with page.expect_event("crash"):
         await browser.capture_in(session_id, f"{pages.url}/allocate-later")
     captured = await browser.capture_in(session_id, f"{pages.url}/plain")

@@ -38,13 +38,13 @@ class Recording:
 
     @property
     def page(self) -> Page:
-        page = self.browser.sessions.get(self.session_id).page
+        page = self.browser.opened(self.session_id).page
         assert page is not None
         return page
 
     @property
     def recorder(self) -> ResponseRecorder:
-        recorder = self.browser.sessions.get(self.session_id).recorder
+        recorder = self.browser.opened(self.session_id).recorder
         assert recorder is not None
         return recorder
 
@@ -270,7 +270,7 @@ async def test_of_150_responses_of_50_kb_the_newest_100_are_kept(recording: Reco
 async def test_a_flood_leaves_the_newest_and_no_more_than_those_in_hand(recording: Recording) -> None:
     await recording.open()
     held: list[int] = []
-    recording.browser.sessions.get(recording.session_id).context.on(
+    recording.browser.opened(recording.session_id).context.on(
         "requestfinished", lambda _: held.append(len(recording.recorder._ended))
     )
     await recording.page.evaluate(
@@ -298,7 +298,7 @@ async def test_recording_goes_on_between_captures(recording: Recording) -> None:
 
 async def test_recording_survives_the_replacement_of_the_page(recording: Recording) -> None:
     await recording.open()
-    await recording.browser.sessions.get(recording.session_id).discard_page()
+    await recording.browser.opened(recording.session_id).discard_page()
     await recording.browser.capture_in(recording.session_id, f"{recording.pages.url}/counted")
 
     await recording.kept_of("/counted")
@@ -315,7 +315,7 @@ async def test_a_session_that_records_nothing_has_no_recorder_and_no_key(recordi
     await recording.open(record_responses=False)
     await recording.fetch("/bytes/1")
 
-    assert recording.browser.sessions.get(recording.session_id).recorder is None
+    assert recording.browser.opened(recording.session_id).recorder is None
     assert [key for key in recording.store.client.scan_iter("*") if ":responses" in str(key)] == []
 
 

@@ -164,7 +164,7 @@ async def test_a_job_that_was_cancelled_while_scripts_were_added_leaves_none_twi
 ) -> None:
     scripts = {f"scr_{number}": visit(str(number)) for number in range(20)}
     session_id = await browser.open_session()
-    held = browser.sessions.get(session_id)
+    held = browser.opened(session_id)
     cancelled = asyncio.ensure_future(browser.capture_in(session_id, f"{pages.url}/visited", scripts=scripts))
     await comes_true(lambda: held.scripts._added)
     cancelled.cancel()

@@ -12,8 +12,8 @@ from fleet.clock import utc_now
 from fleet.models.session import EndReason
 from fleet.settings import Settings
 from fleet.store import Store
-from tests.integration.browser_host.browser import comes_true
-from tests.integration.browser_host.running_host import WORKER, RunningHost, start_host
+from tests.integration.browser_host.browser import WORKER, comes_true
+from tests.integration.browser_host.running_host import RunningHost, start_host
 
 StartHost = Callable[[float], RunningHost]
 NEVER = 3600.0

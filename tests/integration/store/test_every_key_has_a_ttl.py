@@ -9,9 +9,11 @@ from fleet import keys
 from fleet.clock import utc_now
 from fleet.ids import new_id
 from fleet.models.artifact import StoredArtifact
+from fleet.models.checkpoint import Checkpoint
 from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
 from fleet.store import Store
+from fleet.store.messages import Message
 from tests.factories import a_job, a_manifest, a_response, a_script, a_worker_report, an_artifact
 
 
@@ -31,6 +33,9 @@ def busy(store: Store) -> Store:
     for name in ("fleet@one", "fleet@two"):
         store.workers.renew(a_worker_report(name=name))
     store.workers.leave("fleet@two")
+    store.workers.claim_estate("fleet@two")
+    store.workers.ask_to_drain("fleet@one")
+    store.messages.take("fleet@one", Message("id", "captures", "task", "job_1"))
     store.slots.try_claim("fleet@one", "ses_1", utc_now() + timedelta(hours=1))
     store.throughput.count("captures")
     store.session_rate.take("client")
@@ -50,15 +55,17 @@ def _create_a_session(store: Store) -> str:
 def _use_a_session(store: Store, session_id: str) -> None:
     """All its jobs have run, then one more runs while another waits."""
     creation = store.session_jobs.claim(session_id, "runner") or ""
-    store.sessions.hold(session_id, at_least_seconds=60)
-    store.sessions.renew(session_id, state="running", worker="fleet@one", url="http://a.example/")
+    store.sessions.hold(session_id)
+    store.session_moves.start(session_id, "fleet@one")
+    store.checkpoints.keep(session_id, "fleet@one", Checkpoint(taken_at=utc_now()))
+    store.sessions.renew(session_id, url="http://a.example/")
     store.session_jobs.release(session_id, "runner", creation)
     for job in (a_job(session_id=session_id), a_job(kind=JobKind.SESSION_DELETE, session_id=session_id)):
         store.jobs.create(job, "{}")
         store.sessions.add_job(session_id, job.id)
     store.session_jobs.claim(session_id, "runner")
     store.scripts.add(session_id, a_script())
-    store.sessions.hold(session_id, at_least_seconds=60)
+    store.sessions.hold(session_id)
     store.responses.add(session_id, [a_response()])
 
 

@@ -203,17 +203,16 @@ def test_using_a_session_begins_its_idle_time_anew(store: Store, session_id: str
 
 
 def test_using_a_session_does_not_shorten_the_hold_of_a_job(store: Store, session_id: str) -> None:
-    store.sessions.renew(session_id, state="running")
-    store.session_jobs.claim(session_id, "runner")
-    store.sessions.hold(session_id, at_least_seconds=1200)
-    store.sessions.use(session_id)
+    store.session_moves.start(session_id, "fleet@test")
+    store.sessions.use(session_id, ttl=5)
     (key,) = store.client.keys(f"*{{{session_id}}}")
 
-    assert store.client.ttl(key) > 1190
+    assert store.client.ttl(key) > 350
 
 
 def test_a_shorter_ttl_counts_at_once_when_no_job_runs(store: Store, session_id: str) -> None:
-    store.sessions.renew(session_id, state="running")
+    store.session_moves.start(session_id, "fleet@test")
+    store.session_jobs.release(session_id, "runner", store.session_jobs.claim(session_id, "runner") or "")
     store.sessions.use(session_id, ttl=5)
     (key,) = store.client.keys(f"*{{{session_id}}}")
 

@@ -98,7 +98,9 @@ def test_scripts_vanish_with_the_session_that_is_ended(store: Store) -> None:
 @pytest.mark.parametrize("created_with", [[], [a_script()]], ids=["added", "of the creation"])
 def test_scripts_live_as_long_as_their_session(store: Store, created_with: list[Script]) -> None:
     session_id = create(store, ttl=600, scripts=created_with)
-    store.sessions.renew(session_id, state="running")
+    store.session_moves.start(session_id, "fleet@test")
+    store.session_jobs.release(session_id, "runner", store.session_jobs.claim(session_id, "runner") or "")
+    store.sessions.renew(session_id)
     if not created_with:
         store.scripts.add(session_id, a_script())
     session_ms, scripts_ms = lives(store, session_id)
@@ -109,7 +111,7 @@ def test_scripts_live_as_long_as_their_session(store: Store, created_with: list[
 
 def test_a_job_that_holds_its_session_holds_its_scripts(store: Store) -> None:
     session_id = create(store, ttl=1, scripts=[a_script()])
-    store.sessions.hold(session_id, at_least_seconds=360)
+    store.sessions.hold(session_id)
 
     assert all(life > 350_000 for life in lives(store, session_id))
 
@@ -139,7 +141,7 @@ def test_what_a_worker_reads_is_no_use(store: Store) -> None:
 
 def test_a_script_that_is_added_while_a_job_runs_leaves_the_session_held(store: Store) -> None:
     session_id = create(store, ttl=1)
-    store.sessions.hold(session_id, at_least_seconds=360)
+    store.sessions.hold(session_id)
     store.scripts.add(session_id, a_script())
 
     assert all(life > 350_000 for life in lives(store, session_id))

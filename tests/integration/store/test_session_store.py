@@ -21,7 +21,10 @@ def create(store: Store, **changes: Any) -> str:
 def create_running(store: Store, **changes: Any) -> str:
     """The id of a new session whose idle time has begun to run."""
     session_id = create(store, **changes)
-    assert store.sessions.renew(session_id, state="running")
+    creation = store.session_jobs.claim(session_id, "runner") or ""
+    assert store.session_moves.start(session_id, "fleet@test")
+    store.sessions.renew(session_id)
+    store.session_jobs.release(session_id, "runner", creation)
     return session_id
 
 
@@ -125,30 +128,46 @@ def test_reading_is_no_use(store: Store) -> None:
 def test_no_use_carries_a_session_beyond_its_max_lifetime(store: Store) -> None:
     session_id = create(store, ttl=600, max_lifetime=60)
     store.sessions.renew(session_id)
-    store.sessions.hold(session_id, at_least_seconds=3600)
+    store.sessions.hold(session_id)
 
     assert ttl(store, session_id) <= 60
 
 
 def test_a_job_that_starts_holds_the_session_for_as_long_as_it_may_take(store: Store) -> None:
     session_id = create_running(store, ttl=1)
-    store.sessions.hold(session_id, at_least_seconds=360)
+    store.sessions.add_job(session_id, "job_2")
+    store.sessions.hold(session_id)
 
     assert ttl(store, session_id) > 350
 
 
-def test_a_job_that_is_accepted_while_another_runs_leaves_the_session_held(store: Store) -> None:
+def test_a_session_is_not_idle_while_a_job_waits(store: Store) -> None:
     session_id = create_running(store, ttl=1)
-    store.session_jobs.claim(session_id, "runner")
-    store.sessions.hold(session_id, at_least_seconds=360)
     store.sessions.add_job(session_id, "job_2")
 
     assert ttl(store, session_id) > 350
 
 
-def test_the_end_of_a_job_gives_the_session_its_own_ttl_back(store: Store) -> None:
+def test_each_job_that_waits_keeps_the_session_for_as_long_as_it_may_take(store: Store) -> None:
+    session_id = create_running(store, ttl=1)
+    for number in range(3):
+        store.sessions.add_job(session_id, f"job_{number}")
+
+    assert 3 * 350 < ttl(store, session_id) <= 3 * 360
+
+
+def test_the_end_of_a_job_leaves_the_session_held_for_those_behind_it(store: Store) -> None:
+    session_id = create_running(store, ttl=1)
+    store.sessions.add_job(session_id, "job_2")
+    store.sessions.add_job(session_id, "job_3")
+    store.sessions.renew(session_id)
+
+    assert 350 < ttl(store, session_id) <= 360
+
+
+def test_the_end_of_the_last_job_gives_the_session_its_own_ttl_back(store: Store) -> None:
     session_id = create_running(store, ttl=60)
-    store.sessions.hold(session_id, at_least_seconds=360)
+    store.sessions.add_job(session_id, "job_2")
     store.sessions.renew(session_id)
 
     assert ttl(store, session_id) <= 60
@@ -156,28 +175,27 @@ def test_the_end_of_a_job_gives_the_session_its_own_ttl_back(store: Store) -> No
 
 def test_a_use_may_change_the_record(store: Store) -> None:
     session_id = create(store)
-    store.sessions.renew(session_id, state="running", worker="fleet@one", url="http://a.example/", title="A page")
+    store.sessions.renew(session_id, url="http://a.example/", title="A page")
     session = store.sessions.get(session_id)
 
     assert session is not None
-    assert (session.state, session.worker) == (SessionState.RUNNING, "fleet@one")
     assert (session.url, session.title) == ("http://a.example/", "A page")
 
 
 def test_a_use_leaves_alone_what_it_does_not_name(store: Store) -> None:
     session_id = create(store, metadata={"order": "17"})
-    store.sessions.renew(session_id, worker="fleet@one")
+    store.sessions.renew(session_id, url="http://a.example/")
     store.sessions.renew(session_id, title=None)
     session = store.sessions.get(session_id)
 
     assert session is not None
-    assert (session.worker, session.metadata) == ("fleet@one", {"order": "17"})
+    assert (session.url, session.metadata) == ("http://a.example/", {"order": "17"})
 
 
 def test_adding_a_job_says_who_holds_the_session(store: Store) -> None:
     session_id = create(store)
     assert store.sessions.add_job(session_id, "job_2") == (SessionState.PENDING, None)
-    store.sessions.renew(session_id, state="running", worker="fleet@one")
+    store.session_moves.start(session_id, "fleet@one")
 
     assert store.sessions.add_job(session_id, "job_3") == (SessionState.RUNNING, "fleet@one")
 
@@ -219,7 +237,7 @@ def test_an_ended_session_cannot_be_used(store: Store, use: str) -> None:
     store.sessions.end(session_id, EndReason.DELETED)
     uses: dict[str, Callable[[], object]] = {
         "add_job": lambda: store.sessions.add_job(session_id, "job_2"),
-        "hold": lambda: store.sessions.hold(session_id, at_least_seconds=60),
+        "hold": lambda: store.sessions.hold(session_id),
         "renew": lambda: store.sessions.renew(session_id, title="back"),
     }
 

@@ -70,8 +70,42 @@ def test_a_renewal_renews_the_lease(store: Store) -> None:
     assert store.client.ttl(keys.worker("fleet@one")) > 10
 
 
-def test_the_index_forgets_workers_that_are_long_gone(store: Store) -> None:
+def test_a_worker_whose_lease_has_run_out_is_lost(store: Store) -> None:
     store.workers.renew(a_worker_report(name="fleet@one", reported_at=utc_now() - timedelta(minutes=1)))
     store.workers.renew(a_worker_report(name="fleet@two"))
 
-    assert store.client.zrange(keys.WORKER_INDEX, 0, -1) == ["fleet@two"]
+    assert store.workers.lost() == ["fleet@one"]
+
+
+def test_a_worker_that_has_left_is_lost_until_its_estate_is_settled(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one"))
+    store.workers.leave("fleet@one")
+    assert store.workers.lost() == ["fleet@one"]
+
+    store.workers.settle_estate("fleet@one")
+    assert store.workers.lost() == []
+
+
+def test_one_worker_hands_over_the_estate_of_a_lost_one(store: Store) -> None:
+    assert store.workers.claim_estate("fleet@lost")
+    assert not store.workers.claim_estate("fleet@lost")
+
+
+def test_an_estate_that_was_settled_can_be_claimed_again(store: Store) -> None:
+    store.workers.claim_estate("fleet@lost")
+    store.workers.settle_estate("fleet@lost")
+
+    assert store.workers.claim_estate("fleet@lost")
+
+
+def test_a_renewal_tells_whether_the_lease_was_still_held(store: Store) -> None:
+    assert not store.workers.renew(a_worker_report())
+    assert store.workers.renew(a_worker_report())
+
+
+def test_a_worker_that_is_asked_to_drain_is_asked_until_it_starts_anew(store: Store) -> None:
+    store.workers.ask_to_drain("fleet@one")
+    assert store.workers.is_asked_to_drain("fleet@one")
+
+    store.workers.forget_drain("fleet@one")
+    assert not store.workers.is_asked_to_drain("fleet@one")

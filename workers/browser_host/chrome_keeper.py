@@ -1,0 +1,143 @@
+"""Keeps one Chrome running: replaces it when it dies, hangs, or has done enough."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from playwright.async_api import Error as PlaywrightError
+
+from fleet.errors import BrowserUnavailable
+from workers.browser_host.chrome import Chrome, ChromeOptions
+from workers.browser_host.egress_proxy import EgressProxy
+
+_log = structlog.get_logger(__name__)
+
+_PROBE_SECONDS = 10.0
+# Between the first strike and the second look: long enough for a busy moment to pass.
+_SECOND_LOOK_SECONDS = 5.0
+_STRIKES = 2
+_BACKOFF_BASE_SECONDS = 0.5
+_BACKOFF_CAP_SECONDS = 8.0
+# Then the fault is not Chrome's alone: whoever started the host is to see it.
+_FAILURES_MAX = 5
+
+
+@dataclass(frozen=True)
+class Wear:
+    """After how much a Chrome is replaced although nothing is wrong with it: long-lived ones leak."""
+
+    captures: int
+    seconds: float
+
+
+class ChromeKeeper:
+    def __init__(
+        self, options: ChromeOptions, egress: EgressProxy, *, wear: Wear, on_lost: Callable[[Chrome, str], None]
+    ) -> None:
+        """`on_lost(chrome, cause)` is called when one has ended that was not asked to: its contexts are lost."""
+        self._options = options
+        self._egress = egress
+        self._wear = wear
+        self._on_lost = on_lost
+        self._starting = asyncio.Lock()
+        self._chrome: Chrome | None = None
+        self._started_at = 0.0
+        # Of the running Chrome.
+        self.captures = 0
+        self._failures = 0
+        self._watching: set[asyncio.Task[None]] = set()
+        # Causes of the replacements so far.
+        self.restarts: dict[str, int] = {}
+        self._cause = "died"
+        self.gave_up = asyncio.Event()
+
+    @property
+    def is_running(self) -> bool:
+        return self._chrome is not None and self._chrome.is_running
+
+    @property
+    def version(self) -> str:
+        return self._chrome.version if self._chrome else ""
+
+    @property
+    def is_worn(self) -> bool:
+        if self._chrome is None:
+            return False
+        age = time.monotonic() - self._started_at
+        return self.captures >= self._wear.captures or age >= self._wear.seconds
+
+    async def current(self) -> Chrome:
+        """The running Chrome. Raises BrowserUnavailable; the next call tries again, after a growing pause."""
+        async with self._starting:
+            if self._chrome is not None and self._chrome.is_running:
+                return self._chrome
+            await self._close()
+            if self._failures:
+                pause = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2.0**self._failures)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))
+            return await self._start()
+
+    async def _start(self) -> Chrome:
+        try:
+            chrome = await Chrome.launch(self._options, self._egress)
+        except BrowserUnavailable:
+            self._failures += 1
+            if self._failures >= _FAILURES_MAX:
+                self.gave_up.set()
+            raise
+        self._failures = self.captures = 0
+        self._chrome, self._started_at, self._cause = chrome, time.monotonic(), "died"
+        self._watching.add(watching := asyncio.create_task(self._tell_of_end(chrome)))
+        watching.add_done_callback(self._watching.discard)
+        return chrome
+
+    async def _tell_of_end(self, chrome: Chrome) -> None:
+        await chrome.ended.wait()
+        if chrome.asked_to_end:
+            return
+        self._count(self._cause)
+        _log.error("chrome lost", cause=self._cause, pid=chrome.pid)
+        self._on_lost(chrome, self._cause)
+        # Replaced at once, not by the first job that needs it.
+        with suppress(BrowserUnavailable):
+            await self.current()
+
+    def _count(self, cause: str) -> None:
+        self.restarts[cause] = self.restarts.get(cause, 0) + 1
+
+    async def check(self) -> None:
+        """Kills a Chrome that does not answer twice in a row; its end is then noticed as any other."""
+        chrome = await self.current()
+        for strike in range(1, _STRIKES + 1):
+            try:
+                await chrome.probe(_PROBE_SECONDS)
+            except (TimeoutError, PlaywrightError) as error:
+                if not chrome.is_running:
+                    return
+                _log.warning("chrome does not answer", strike=strike, error=str(error).splitlines()[:1])
+            else:
+                return
+            if strike < _STRIKES:
+                await asyncio.sleep(_SECOND_LOOK_SECONDS)
+        self._cause = "hung"
+        chrome.kill()
+
+    async def replace(self) -> None:
+        """Ends the running Chrome, which nobody may be using, and starts another. Raises BrowserUnavailable."""
+        async with self._starting:
+            self._count("worn")
+            await self._close()
+            await self._start()
+
+    async def stop(self) -> None:
+        async with self._starting:
+            await self._close()
+
+    async def _close(self) -> None:
+        chrome, self._chrome = self._chrome, None
+        if chrome is not None:
+            await chrome.close()

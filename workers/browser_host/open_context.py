@@ -1,0 +1,58 @@
+"""An open browser context of a session, with the one page that captures use."""
+
+import asyncio
+
+from playwright.async_api import BrowserContext, Page
+
+from workers.browser_host.chrome import Chrome, close_context
+from workers.browser_host.response_recorder import ResponseRecorder
+from workers.browser_host.scripts import ContextScripts
+
+_PAGE_CLOSE_SECONDS = 5
+
+
+class OpenContext:
+    """`page` is None after a capture that left it in an unknown state; the next one gets a new page."""
+
+    def __init__(self, chrome: Chrome, context: BrowserContext, recorder: ResponseRecorder | None) -> None:
+        self.chrome = chrome
+        self.context = context
+        self.scripts = ContextScripts(context)
+        self.page: Page | None = None
+        self.recorder = recorder
+
+    async def ensure_page(self) -> Page:
+        """Raises InvalidRequest or BrowserUnavailable."""
+        if self.page is None or self.page.is_closed():
+            page = self.page = await self.chrome.new_page(self.context)
+            page.once("crash", self._forget)
+            return page
+        return self.page
+
+    def _forget(self, page: Page) -> None:
+        """A page may also die while no capture watches it."""
+        if self.page is page:
+            self.page = None
+
+    async def discard_page(self) -> None:
+        page, self.page = self.page, None
+        if page is not None:
+            await _close_page(page)
+
+    def abandon(self) -> None:
+        """Its Chrome is gone: nothing is left to close."""
+        if self.recorder is not None:
+            self.recorder.stop()
+
+    async def close(self) -> None:
+        self.abandon()
+        await close_context(self.context)
+
+
+async def _close_page(page: Page) -> None:
+    # A page in an endless loop takes Playwright half a second to close; one that hangs is left to its context.
+    try:
+        async with asyncio.timeout(_PAGE_CLOSE_SECONDS):
+            await page.close(run_before_unload=False)
+    except Exception:  # noqa: BLE001, S110  # closing is best effort, the context's end takes the page along
+        pass

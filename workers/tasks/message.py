@@ -1,0 +1,31 @@
+"""A message that a pool child works on: done with, or back in its queue."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from celery.exceptions import Reject
+
+from fleet.errors import StoreUnavailable
+from workers.child import store
+from workers.job_runner import HandBack
+
+
+@contextmanager
+def message_in_hand(request: Any) -> Iterator[None]:
+    """Raises Reject, so that Celery puts the message back, if the work could not be done or not be recorded."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        # The outcome could not be recorded, so the message must not be lost either.
+        raise Reject(error, requeue=True) from error
+    except HandBack as error:
+        # Soon this worker has left the queue; until then the message must not spin.
+        time.sleep(random.uniform(0.1, 0.3))
+        raise Reject(error, requeue=True) from error
+    finally:
+        # One that stays is sent again if this worker is lost, and finds its work done.
+        with suppress(StoreUnavailable):
+            store().messages.drop(request.hostname, request.id)
