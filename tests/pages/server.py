@@ -12,6 +12,7 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from tests.pages.form_pages import FORM_PAGES
 from tests.pages.state_pages import STATE_PAGES
 
 HTML = "text/html; charset=utf-8"
@@ -91,6 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
     # One request per connection, so that no idle connection holds a thread.
     protocol_version = "HTTP/1.0"
     server: _Server
+    body = ""
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.do_GET()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -315,4 +321,5 @@ PAGES: dict[str, Page] = {
     "headers": _headers,
     "cookie": _cookie,
     **STATE_PAGES,
+    **FORM_PAGES,
 }  # fmt: skip

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from playwright.async_api import Page, Request, Response
 
 from fleet.errors import FleetError
-from fleet.models.capture import CaptureRequest, Goto
+from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import Redirect
+from fleet.models.waits import Goto
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.translation import WhyNotConnected, navigation_errors, wait_errors
 

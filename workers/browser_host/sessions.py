@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from playwright.async_api import BrowserContext, Page
 
 from fleet.errors import SessionEnded, WorkerFull
-from fleet.models.capture import Goto
 from fleet.models.session import SessionRequest
+from fleet.models.waits import Goto
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
