@@ -10,7 +10,16 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from fleet.models.base import HttpUrl, Input
-from fleet.models.waits import Goto, Milliseconds, Pause, Selector, WaitForSelector, WaitUntil
+from fleet.models.waits import (
+    Expression,
+    Goto,
+    Milliseconds,
+    Pause,
+    Selector,
+    WaitForFunction,
+    WaitForSelector,
+    WaitUntil,
+)
 
 ACTIONS_MAX = 50
 _TEXT_MAX = 65_536
@@ -19,7 +28,6 @@ Modifier = Literal["Alt", "Control", "ControlOrMeta", "Meta", "Shift"]
 # How far a page can be scrolled at once; Chrome's layout ends at 33,554,432 pixels.
 Pixels = Annotated[float, Field(ge=-33_554_432, le=33_554_432)]
 Delay = Annotated[int, Field(ge=0, le=10_000)]
-Expression = Annotated[str, Field(min_length=1, max_length=_TEXT_MAX, repr=False)]
 Secret = Annotated[str, Field(max_length=_TEXT_MAX)]
 
 
@@ -127,10 +135,8 @@ class WaitForSelectorAction(WaitForSelector):
     kind: Literal["wait_for_selector"]
 
 
-class WaitForFunctionAction(Input):
+class WaitForFunctionAction(WaitForFunction):
     kind: Literal["wait_for_function"]
-    expression: Expression
-    timeout: Milliseconds = 30_000
 
 
 class WaitForTimeoutAction(Input):

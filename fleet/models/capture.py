@@ -9,7 +9,7 @@ from fleet.models.actions import Actions
 from fleet.models.base import HttpUrl, Input
 from fleet.models.context import ContextOptions
 from fleet.models.outputs import Output, Screenshot
-from fleet.models.waits import CAPTURE_TIMEOUT_DEFAULT, Goto, Milliseconds, Pause, WaitForSelector
+from fleet.models.waits import CAPTURE_TIMEOUT_DEFAULT, Goto, Milliseconds, Pause, WaitForFunction, WaitForSelector
 
 
 class CaptureRequest(Input):
@@ -19,6 +19,7 @@ class CaptureRequest(Input):
     html: Annotated[str, Field(max_length=8 * 1024 * 1024)] | None = None
     goto: Goto = Goto()
     wait_for_selector: WaitForSelector | None = None
+    wait_for_function: WaitForFunction | None = None
     wait_for_timeout: Pause | None = None
     actions: Actions = []
     outputs: Annotated[list[Output], Field(min_length=1, max_length=20)] = [Screenshot(kind="screenshot")]

@@ -13,6 +13,8 @@ CAPTURE_TIMEOUT_MAX = 300_000
 Milliseconds = Annotated[int, Field(ge=1, le=CAPTURE_TIMEOUT_MAX)]
 Pause = Annotated[int, Field(ge=0, le=60_000)]
 Selector = Annotated[str, Field(min_length=1, max_length=4096)]
+# What a client writes itself may hold its secrets.
+Expression = Annotated[str, Field(min_length=1, max_length=65_536, repr=False)]
 WaitUntil = Literal["commit", "domcontentloaded", "load", "networkidle"]
 
 
@@ -25,4 +27,11 @@ class Goto(Input):
 class WaitForSelector(Input):
     selector: Selector
     state: Literal["attached", "detached", "visible", "hidden"] = "visible"
+    timeout: Milliseconds = 30_000
+
+
+class WaitForFunction(Input):
+    """Until the expression, or the function that it is, gives something that counts as true."""
+
+    expression: Expression
     timeout: Milliseconds = 30_000

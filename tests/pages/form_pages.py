@@ -39,7 +39,7 @@ def _members(handler: Handler, _argument: str) -> None:
     if member is None:
         handler.send("", status=303, Location="/login")
         return
-    arrived = "document.body.append('picture is there')"
+    arrived = "document.body.append(`picture of ${width} pixel`)"
     picture = f'<img src=/slow-image/400 alt="" onload="{arrived}">'
     handler.send(f"<!doctype html><title>Members</title><h1>Welcome, {member.value}</h1>{picture}")
 

@@ -58,6 +58,8 @@ def test_no_url_escapes_the_url_policy(field: str) -> None:
         ({"wait_for_selector": {"selector": "p", "timeout": 300_001}}, "wait_for_selector"),
         ({"wait_for_selector": {"selector": ""}}, "wait_for_selector"),
         ({"wait_for_selector": {"selector": "p" * 4097}}, "wait_for_selector"),
+        ({"wait_for_function": {"expression": ""}}, "wait_for_function"),
+        ({"wait_for_function": {"expression": "1", "timeout": 300_001}}, "wait_for_function"),
         ({"outputs": []}, "outputs"),
         ({"outputs": [{"kind": "html"}] * 21}, "outputs"),
         ({"html": "x" * (8 * 1024 * 1024 + 1)}, "html"),

@@ -1,5 +1,6 @@
 """Bringing a page to where it can be captured: opening it, then the waits."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from fleet.errors import FleetError
 from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import Redirect
 from fleet.models.waits import Goto
+from workers.browser_host import expressions
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.translation import WhyNotConnected, navigation_errors, wait_errors
 
@@ -55,6 +57,10 @@ async def settle(page: Page, request: CaptureRequest) -> None:
         what = f"wait_for_selector '{wanted.selector}' ({wanted.state})"
         with wait_errors(what, wanted.timeout):
             await page.locator(wanted.selector).first.wait_for(state=wanted.state, timeout=wanted.timeout)
+    if (expected := request.wait_for_function) is not None:
+        with wait_errors("wait_for_function", expected.timeout):
+            async with asyncio.timeout(expected.timeout / 1000):
+                await expressions.come_true(page, expected.expression)
     if request.wait_for_timeout:
         await page.wait_for_timeout(request.wait_for_timeout)
 

@@ -109,7 +109,7 @@ def is_not_connected(failure: str) -> bool:
 def wait_errors(what: str, timeout_ms: float) -> Iterator[None]:
     try:
         yield
-    except PlaywrightTimeout as error:
+    except (PlaywrightTimeout, TimeoutError) as error:
         raise WaitTimeout(f"{what} did not come true within {timeout_ms:g} ms.") from error
     except PlaywrightError as error:
         raise _of_page(error) or InvalidRequest(f"{what} is not usable: {_first_line(error)}") from error

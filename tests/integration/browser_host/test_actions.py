@@ -56,7 +56,7 @@ async def test_the_page_behind_a_click_has_loaded_before_outputs_are_taken(
     browser: Browser, pages: PagesServer
 ) -> None:
     captured = await act(browser, f"{pages.url}/login", *LOG_IN)
-    assert "picture is there" in captured.text
+    assert "picture of 1 pixel" in captured.text
 
 
 async def test_goto_wait_until_also_says_what_of_the_page_behind_a_click_is_waited_for(
@@ -64,7 +64,7 @@ async def test_goto_wait_until_also_says_what_of_the_page_behind_a_click_is_wait
 ) -> None:
     captured = await act(browser, f"{pages.url}/login", *LOG_IN, goto={"wait_until": "domcontentloaded"})
     assert "Welcome, ada" in captured.text
-    assert "picture is there<" not in captured.text
+    assert "picture of 1 pixel" not in captured.text
 
 
 async def test_enter_in_a_field_sends_its_form(browser: Browser, pages: PagesServer) -> None:

@@ -27,6 +27,20 @@ async def test_wait_for_selector_waits_until_the_element_has_gone(browser: Brows
     assert "Loading</p>" not in captured.text
 
 
+@pytest.mark.parametrize("expression", ["document.querySelector('#late')", "() => !!document.querySelector('#late')"])
+async def test_wait_for_function_waits_until_it_is_true(browser: Browser, pages: PagesServer, expression: str) -> None:
+    captured = await browser.capture(
+        f"{pages.url}/late", wait_for_function={"expression": expression}, outputs=[HTML_OUTPUT]
+    )
+    assert LATE in captured.text
+
+
+async def test_wait_for_function_goes_on_with_the_page_that_comes_next(browser: Browser, pages: PagesServer) -> None:
+    waiting = {"expression": "document.title === 'Plain'"}
+    captured = await browser.capture(f"{pages.url}/hop", wait_for_function=waiting, goto={"wait_until": "commit"})
+    assert captured.visit.title == "Plain"
+
+
 async def test_wait_for_timeout_lets_the_page_go_on(browser: Browser, pages: PagesServer) -> None:
     captured = await browser.capture(f"{pages.url}/late", wait_for_timeout=900, outputs=[HTML_OUTPUT])
     assert LATE in captured.text
