@@ -9,7 +9,15 @@ from fleet.models.actions import Actions
 from fleet.models.base import HttpUrl, Input
 from fleet.models.context import ContextOptions
 from fleet.models.outputs import Output, Screenshot
-from fleet.models.waits import CAPTURE_TIMEOUT_DEFAULT, Goto, Milliseconds, Pause, WaitForFunction, WaitForSelector
+from fleet.models.waits import (
+    CAPTURE_TIMEOUT_DEFAULT,
+    Goto,
+    Milliseconds,
+    Pause,
+    ScrollPage,
+    WaitForFunction,
+    WaitForSelector,
+)
 
 
 class CaptureRequest(Input):
@@ -20,6 +28,7 @@ class CaptureRequest(Input):
     goto: Goto = Goto()
     wait_for_selector: WaitForSelector | None = None
     wait_for_function: WaitForFunction | None = None
+    scroll_page: ScrollPage | None = None
     wait_for_timeout: Pause | None = None
     actions: Actions = []
     outputs: Annotated[list[Output], Field(min_length=1, max_length=20)] = [Screenshot(kind="screenshot")]

@@ -35,3 +35,12 @@ class WaitForFunction(Input):
 
     expression: Expression
     timeout: Milliseconds = 30_000
+
+
+class ScrollPage(Input):
+    """`step`, `max_height`: CSS pixels; no step: the height of the viewport. `delay`, `max_time`: milliseconds."""
+
+    step: Annotated[int, Field(ge=10, le=100_000)] | None = None
+    delay: Annotated[int, Field(ge=10, le=5_000)] = 100
+    max_height: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
+    max_time: Annotated[int, Field(ge=1, le=60_000)] = 10_000

@@ -283,6 +283,22 @@ _RESIZES = """
     let times = 0;
     onresize = () => { times += 1; document.querySelector('p').textContent = `resized ${times} times`; };
 """
+_ENDLESS = """
+    const limit = Number(location.search.slice(1));
+    const tell = () => {
+        const told = {blocks: document.querySelectorAll('div').length, top: scrollY};
+        document.querySelector('pre').textContent = JSON.stringify(told);
+    };
+    const grow = () => {
+        const count = document.querySelectorAll('div').length;
+        const near = scrollY + innerHeight > document.documentElement.scrollHeight - 500;
+        if (near && count < limit) document.body.insertAdjacentHTML('beforeend', '<div style="height:500px"></div>');
+        tell();
+    };
+    document.body.insertAdjacentHTML('beforeend', '<div style="height:500px"></div>'.repeat(4));
+    addEventListener('scroll', () => { tell(); setTimeout(grow, 10); });
+    tell();
+"""
 _CONSOLE = "console.error('told on the console'); console.log('not an error'); setTimeout(() => missing.function(), 0)"
 
 PAGES: dict[str, Page] = {
@@ -296,6 +312,7 @@ PAGES: dict[str, Page] = {
     "console": _page(_script(_CONSOLE) + "<img src=/close alt=''>"),
     "images": _page(f"<img src=/slow-image/600 alt='' onload='{_ARRIVED}'>"),
     "fetching": _page(_script(_FETCHING)),
+    "endless": _page(f"<pre></pre>{_script(_ENDLESS)}"),
     "counted": _page("<h1>Counted</h1>"),
     "loop-later": _page("<p>Before</p>" + _script(_LOOP_LATER)),
     "visited": _page(f"<pre></pre>{_script(_VISITED)}{_script(_VISITORS)}"),

@@ -15,16 +15,17 @@ _POLLING_SECONDS = 0.1
 
 async def run(page: Page, expression: str) -> None:
     """Returns too when the expression leads to another page. Without a bound. Raises Playwright's errors."""
-    await _holds(page, expression)
+    await holds(page, expression)
 
 
 async def come_true(page: Page, expression: str) -> None:
     """Asks again and again, on whatever page is there by then. Without a bound. Raises Playwright's errors."""
-    while not await _holds(page, expression):  # noqa: ASYNC110  # a page tells no event when it changes
+    while not await holds(page, expression):  # noqa: ASYNC110  # a page tells no event when it changes
         await asyncio.sleep(_POLLING_SECONDS)
 
 
-async def _holds(page: Page, expression: str) -> bool:
+async def holds(page: Page, expression: str) -> bool:
+    """Whether its value counts as true; False if it leads to another page. Raises Playwright's errors."""
     try:
         # The value may be as large as the page likes: it stays there.
         value = await page.evaluate_handle(expression)

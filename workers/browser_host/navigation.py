@@ -12,6 +12,7 @@ from fleet.models.manifest import Redirect
 from fleet.models.waits import Goto
 from workers.browser_host import expressions
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.page_scroll import scroll_page
 from workers.browser_host.translation import WhyNotConnected, navigation_errors, wait_errors
 
 
@@ -61,6 +62,8 @@ async def settle(page: Page, request: CaptureRequest) -> None:
         with wait_errors("wait_for_function", expected.timeout):
             async with asyncio.timeout(expected.timeout / 1000):
                 await expressions.come_true(page, expected.expression)
+    if request.scroll_page is not None:
+        await scroll_page(page, request.scroll_page)
     if request.wait_for_timeout:
         await page.wait_for_timeout(request.wait_for_timeout)
 
