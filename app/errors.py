@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from fleet import errors
 from fleet.errors import FleetError, InternalError, InvalidRequest, Unavailable
+from fleet.models.actions import ACTION_KINDS
 
 _log = structlog.get_logger(__name__)
 
@@ -140,6 +141,6 @@ def _path(location: list[int | str]) -> str:
             path += f"[{part}]"
         elif not isinstance(before, int):
             path += f".{part}" if path else part
-        elif part not in ("screenshot", "pdf", "html"):
+        elif part not in ("screenshot", "pdf", "html", *ACTION_KINDS):
             path += f".{part}"
     return path

@@ -13,6 +13,7 @@ FleetError
 ├── PageError               the page, or the site it lies on, made the capture impossible
 │   ├── EgressBlocked  NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
+│   ├── ActionFailed
 │   └── WaitTimeout  SelectorNotFound  CaptureTimeout  CaptureFailed  OutputTooLarge
 └── FleetFault              the fleet itself failed the job; the job may be sent again
     └── BrowserUnavailable  WorkerStopping  WorkerLost  SessionRestored  JobCancelled  InternalError
@@ -280,9 +281,15 @@ class WaitTimeout(PageError):
 
 
 class SelectorNotFound(PageError):
-    """The `selector` of an output matches nothing visible."""
+    """The `selector` of an output or an action matches nothing visible."""
 
     code = "selector_not_found"
+
+
+class ActionFailed(PageError):
+    """An action could not be done on the page; `details.action` and `details.index` say which."""
+
+    code = "action_failed"
 
 
 class CaptureTimeout(PageError):

@@ -21,10 +21,11 @@ from fleet.errors import (
     WorkerLost,
     WorkerStopping,
 )
-from fleet.models.capture import CAPTURE_TIMEOUT_MAX, CaptureRequest, OneShotCaptureRequest
+from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.job import InternalJobKind, Job, JobError, JobKind, JobState
 from fleet.models.manifest import Manifest, PageVisit, Timings
 from fleet.models.session import EndReason, SessionState
+from fleet.models.waits import CAPTURE_TIMEOUT_MAX
 from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
 from fleet.store import JOB_SOFT_LIMIT_SECONDS, Store
 from workers.artifact_writer import ArtifactWriter

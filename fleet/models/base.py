@@ -43,7 +43,8 @@ class Input(NamedFields):
     """A body, or a part of one: types are taken at their word."""
 
     # Infinity and NaN cannot be kept as JSON.
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    # What is sent may be a password, and a refusal may end up in a log.
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def _unknown_field(field: str, known: list[str]) -> PydanticCustomError:

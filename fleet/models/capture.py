@@ -1,31 +1,23 @@
 """What a client asks of one page visit."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fleet.models.actions import Actions
 from fleet.models.base import HttpUrl, Input
 from fleet.models.context import ContextOptions
 from fleet.models.outputs import Output, Screenshot
-
-# Milliseconds, as in Playwright.
-CAPTURE_TIMEOUT_DEFAULT = 60_000
-CAPTURE_TIMEOUT_MAX = 300_000
-
-Milliseconds = Annotated[int, Field(ge=1, le=CAPTURE_TIMEOUT_MAX)]
-
-
-class Goto(Input):
-    wait_until: Literal["commit", "domcontentloaded", "load", "networkidle"] = "load"
-    timeout: Milliseconds = 30_000
-    referer: HttpUrl | None = None
-
-
-class WaitForSelector(Input):
-    selector: Annotated[str, Field(min_length=1, max_length=4096)]
-    state: Literal["attached", "detached", "visible", "hidden"] = "visible"
-    timeout: Milliseconds = 30_000
+from fleet.models.waits import (
+    CAPTURE_TIMEOUT_DEFAULT,
+    Goto,
+    Milliseconds,
+    Pause,
+    ScrollPage,
+    WaitForFunction,
+    WaitForSelector,
+)
 
 
 class CaptureRequest(Input):
@@ -35,14 +27,17 @@ class CaptureRequest(Input):
     html: Annotated[str, Field(max_length=8 * 1024 * 1024)] | None = None
     goto: Goto = Goto()
     wait_for_selector: WaitForSelector | None = None
-    wait_for_timeout: Annotated[int, Field(ge=0, le=60_000)] | None = None
+    wait_for_function: WaitForFunction | None = None
+    scroll_page: ScrollPage | None = None
+    wait_for_timeout: Pause | None = None
+    actions: Actions = []
     outputs: Annotated[list[Output], Field(min_length=1, max_length=20)] = [Screenshot(kind="screenshot")]
     timeout: Milliseconds = CAPTURE_TIMEOUT_DEFAULT
 
     @property
     def acts(self) -> bool:
-        """Whether running it a second time might not be harmless."""
-        return False
+        """Whether it may do something that a second run would do twice."""
+        return bool(self.actions)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

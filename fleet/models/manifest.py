@@ -5,7 +5,7 @@ from fleet.models.base import Record
 
 
 class Timings(Record):
-    """Milliseconds. `queue`: accepted to started; `settle`: the waits after navigation."""
+    """Milliseconds. `queue`: accepted to started; `settle`: the waits and actions after it."""
 
     queue: float = 0
     navigate: float = 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fleet.models.capture import CAPTURE_TIMEOUT_MAX
+from fleet.models.waits import CAPTURE_TIMEOUT_MAX
 from fleet.settings import Settings
 from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.checkpoints import CheckpointStore

@@ -12,6 +12,7 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from tests.pages.form_pages import FORM_PAGES
 from tests.pages.state_pages import STATE_PAGES
 
 HTML = "text/html; charset=utf-8"
@@ -91,6 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
     # One request per connection, so that no idle connection holds a thread.
     protocol_version = "HTTP/1.0"
     server: _Server
+    body = ""
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.do_GET()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -277,6 +283,22 @@ _RESIZES = """
     let times = 0;
     onresize = () => { times += 1; document.querySelector('p').textContent = `resized ${times} times`; };
 """
+_ENDLESS = """
+    const limit = Number(location.search.slice(1));
+    const tell = () => {
+        const told = {blocks: document.querySelectorAll('div').length, top: scrollY};
+        document.querySelector('pre').textContent = JSON.stringify(told);
+    };
+    const grow = () => {
+        const count = document.querySelectorAll('div').length;
+        const near = scrollY + innerHeight > document.documentElement.scrollHeight - 500;
+        if (near && count < limit) document.body.insertAdjacentHTML('beforeend', '<div style="height:500px"></div>');
+        tell();
+    };
+    document.body.insertAdjacentHTML('beforeend', '<div style="height:500px"></div>'.repeat(4));
+    addEventListener('scroll', () => { tell(); setTimeout(grow, 10); });
+    tell();
+"""
 _CONSOLE = "console.error('told on the console'); console.log('not an error'); setTimeout(() => missing.function(), 0)"
 
 PAGES: dict[str, Page] = {
@@ -290,6 +312,7 @@ PAGES: dict[str, Page] = {
     "console": _page(_script(_CONSOLE) + "<img src=/close alt=''>"),
     "images": _page(f"<img src=/slow-image/600 alt='' onload='{_ARRIVED}'>"),
     "fetching": _page(_script(_FETCHING)),
+    "endless": _page(f"<pre></pre>{_script(_ENDLESS)}"),
     "counted": _page("<h1>Counted</h1>"),
     "loop-later": _page("<p>Before</p>" + _script(_LOOP_LATER)),
     "visited": _page(f"<pre></pre>{_script(_VISITED)}{_script(_VISITORS)}"),
@@ -315,4 +338,5 @@ PAGES: dict[str, Page] = {
     "headers": _headers,
     "cookie": _cookie,
     **STATE_PAGES,
+    **FORM_PAGES,
 }  # fmt: skip

@@ -59,6 +59,53 @@ def test_a_logged_in_session_captures_as_that_user_and_its_neighbour_is_a_strang
     assert final_url(stranger, "/account") == f"{site}/login"
 
 
+def _log_in(password: str) -> list[dict[str, str]]:
+    return [
+        {"kind": "fill", "selector": "[name=username]", "value": "ada"},
+        {"kind": "fill", "selector": "[name=password]", "value": password},
+        {"kind": "click", "selector": "main button"},
+    ]
+
+
+def test_a_session_that_logs_in_by_the_form_captures_the_members_page_from_then_on(
+    api: httpx.Client, site: str
+) -> None:
+    session = api.post("/api/sessions?wait=60", json={}).json()["session"]["id"]
+
+    def capture(**body: object) -> dict[str, object]:
+        body = {"outputs": [{"kind": "html"}], **body}
+        job = api.post(f"/api/sessions/{session}/captures?wait=60", json=body).json()["job"]
+        assert job["state"] == "succeeded", job["error"]
+        result: dict[str, object] = job["result"]
+        return result
+
+    assert capture(url=f"{site}/account")["final_url"] == f"{site}/login"
+    assert capture(url=f"{site}/login", actions=_log_in("lovelace"))["final_url"] == f"{site}/account"
+    assert capture(url=f"{site}/account/orders")["final_url"] == f"{site}/account/orders"
+
+
+def test_an_action_that_fails_is_named_and_its_session_goes_on(api: httpx.Client, site: str) -> None:
+    session = api.post("/api/sessions?wait=60", json={}).json()["session"]["id"]
+    actions = [*_log_in("lovelace"), {"kind": "evaluate", "expression": "throw Error('out of luck')"}]
+    captures = f"/api/sessions/{session}/captures?wait=60"
+    failed = api.post(captures, json={"url": f"{site}/login", "actions": actions}).json()["job"]
+    after = api.post(captures, json={"url": f"{site}/account"}).json()["job"]
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "action_failed")
+    assert failed["error"]["details"] == {"action": "evaluate", "index": 3}
+    assert after["result"]["final_url"] == f"{site}/account"
+
+
+def test_a_password_that_is_filled_in_is_in_no_record_and_no_log(
+    api: httpx.Client, site: str, fleet: RunningFleet
+) -> None:
+    password = "not-the-password-5f0c"
+    good = api.post("/api/captures?wait=60", json={"url": f"{site}/login", "actions": _log_in(password)})
+    missing = {"kind": "fill", "selector": "#missing", "value": password, "timeout": 300}
+    bad = api.post("/api/captures?wait=60", json={"url": f"{site}/login", "actions": [missing]})
+    assert (good.json()["job"]["state"], bad.json()["job"]["error"]["code"]) == ("succeeded", "selector_not_found")
+    assert password not in good.text + bad.text + api.get("/api/jobs").text + fleet.launched.output()
+
+
 def test_a_deleted_session_is_gone_with_its_reason(api: httpx.Client) -> None:
     session = api.post("/api/sessions?wait=60", json={}).json()["session"]["id"]
     assert api.delete(f"/api/sessions/{session}?wait=60").status_code == 200

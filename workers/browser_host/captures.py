@@ -7,6 +7,7 @@ from playwright.async_api import Page
 
 from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import PageVisit, Timings
+from workers.browser_host.actions import run_actions
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import open_page, redirects, settle
 from workers.browser_host.outputs import TakenOutput, take_output
@@ -36,8 +37,8 @@ class Captures:
         response = await open_page(page, request, self._egress)
         navigated = time.perf_counter()
         await settle(page, request)
+        warnings = await run_actions(page, request, self._egress)
         settled = time.perf_counter()
-        warnings: list[str] = []
         outputs = [await take_output(page, output, warnings) for output in request.outputs]
         title = await page.title()
         captured = time.perf_counter()

@@ -25,9 +25,10 @@ from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
 from workers.browser_host.gate import Gate
+from workers.browser_host.open_context import ContextOpener
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
-from workers.browser_host.sessions import ContextOpener, HeldSession, Sessions
+from workers.browser_host.sessions import HeldSession, Sessions
 from workers.link.server import HostServer
 
 _WARNING_LOOK_SECONDS = 5.0

@@ -1,14 +1,18 @@
 """Bringing a page to where it can be captured: opening it, then the waits."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.async_api import Page, Request, Response
 
 from fleet.errors import FleetError
-from fleet.models.capture import CaptureRequest, Goto
+from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import Redirect
+from fleet.models.waits import Goto
+from workers.browser_host import expressions
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.page_scroll import scroll_page
 from workers.browser_host.translation import WhyNotConnected, navigation_errors, wait_errors
 
 
@@ -54,6 +58,12 @@ async def settle(page: Page, request: CaptureRequest) -> None:
         what = f"wait_for_selector '{wanted.selector}' ({wanted.state})"
         with wait_errors(what, wanted.timeout):
             await page.locator(wanted.selector).first.wait_for(state=wanted.state, timeout=wanted.timeout)
+    if (expected := request.wait_for_function) is not None:
+        with wait_errors("wait_for_function", expected.timeout):
+            async with asyncio.timeout(expected.timeout / 1000):
+                await expressions.come_true(page, expected.expression)
+    if request.scroll_page is not None:
+        await scroll_page(page, request.scroll_page)
     if request.wait_for_timeout:
         await page.wait_for_timeout(request.wait_for_timeout)
 

@@ -4,8 +4,10 @@ import asyncio
 
 from playwright.async_api import BrowserContext, Page
 
+from fleet.models.session import SessionRequest
 from workers.browser_host.chrome import Chrome, close_context
-from workers.browser_host.response_recorder import ResponseRecorder
+from workers.browser_host.chrome_keeper import ChromeKeeper
+from workers.browser_host.response_recorder import ResponseRecorder, ResponseRecorders
 from workers.browser_host.scripts import ContextScripts
 
 _PAGE_CLOSE_SECONDS = 5
@@ -47,6 +49,29 @@ class OpenContext:
     async def close(self) -> None:
         self.abandon()
         await close_context(self.context)
+
+
+class ContextOpener:
+    """Opens contexts for sessions, in whichever Chrome runs."""
+
+    def __init__(self, keeper: ChromeKeeper, recorders: ResponseRecorders) -> None:
+        self._keeper = keeper
+        self._recorders = recorders
+
+    async def open(
+        self, session_id: str, request: SessionRequest, scripts: dict[str, str], **state: dict[str, object] | None
+    ) -> OpenContext:
+        """`state`: a `storage_state` instead of the request's. Raises InvalidRequest or BrowserUnavailable."""
+        chrome = await self._keeper.current()
+        context = await chrome.new_context(request, **state)
+        opened = OpenContext(chrome, context, self._recorders.start(session_id, context, request.record_responses))
+        try:
+            await opened.scripts.follow(scripts)
+            await opened.ensure_page()
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
 
 
 async def _close_page(page: Page) -> None:

@@ -6,14 +6,14 @@ import contextlib
 import structlog
 
 from fleet.errors import FleetError, SessionEnded
-from fleet.models.capture import Goto
 from fleet.models.checkpoint import Checkpoint
 from fleet.models.session import EndReason, SessionRequest
+from fleet.models.waits import Goto
 from fleet.store import Store
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
-from workers.browser_host.open_context import OpenContext
-from workers.browser_host.sessions import ContextOpener, HeldSession
+from workers.browser_host.open_context import ContextOpener, OpenContext
+from workers.browser_host.sessions import HeldSession
 
 _log = structlog.get_logger(__name__)
 

@@ -8,14 +8,12 @@ from contextlib import asynccontextmanager
 from playwright.async_api import Page
 
 from fleet.errors import FleetError, SessionEnded, WorkerFull
-from fleet.models.capture import Goto
 from fleet.models.session import SessionRequest
+from fleet.models.waits import Goto
 from workers.browser_host.chrome import Chrome
-from workers.browser_host.chrome_keeper import ChromeKeeper
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
-from workers.browser_host.open_context import OpenContext
-from workers.browser_host.response_recorder import ResponseRecorders
+from workers.browser_host.open_context import ContextOpener, OpenContext
 
 
 class HeldSession:
@@ -36,29 +34,6 @@ class HeldSession:
 
 Rebuild = Callable[[HeldSession], Awaitable[OpenContext]]
 AfterUse = Callable[[HeldSession], None]
-
-
-class ContextOpener:
-    """Opens contexts for sessions, in whichever Chrome runs."""
-
-    def __init__(self, keeper: ChromeKeeper, recorders: ResponseRecorders) -> None:
-        self._keeper = keeper
-        self._recorders = recorders
-
-    async def open(
-        self, session_id: str, request: SessionRequest, scripts: dict[str, str], **state: dict[str, object] | None
-    ) -> OpenContext:
-        """`state`: a `storage_state` instead of the request's. Raises InvalidRequest or BrowserUnavailable."""
-        chrome = await self._keeper.current()
-        context = await chrome.new_context(request, **state)
-        opened = OpenContext(chrome, context, self._recorders.start(session_id, context, request.record_responses))
-        try:
-            await opened.scripts.follow(scripts)
-            await opened.ensure_page()
-        except BaseException:
-            await opened.close()
-            raise
-        return opened
 
 
 class Sessions:

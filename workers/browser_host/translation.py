@@ -8,6 +8,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from fleet.errors import (
+    ActionFailed,
     BrowserUnavailable,
     CaptureFailed,
     ConnectionFailed,
@@ -24,6 +25,21 @@ from fleet.errors import (
     TooManyRedirects,
     WaitTimeout,
 )
+
+# Playwright's words for what kept an element from being acted on.
+_NOT_READY = {
+    "element is not enabled": "is not enabled",
+    "element is not stable": "keeps moving",
+    "element is not editable": "cannot be edited",
+    "element is outside of the viewport": "cannot be scrolled into view",
+    "intercepts pointer events": "is covered by another element",
+    "did not find some options": "has no such option",
+}
+_FOUND = "locator resolved to"
+_HIDDEN = "element is not visible"
+_NAVIGATING = "waiting for scheduled navigations"
+_BAD_KEY = "Unknown key"
+_BAD_SELECTOR = ("while parsing", "is not a valid", "Invalid regular expression", "Unknown engine")
 
 WhyNotConnected = Callable[[], FleetError | None]
 
@@ -93,7 +109,7 @@ def is_not_connected(failure: str) -> bool:
 def wait_errors(what: str, timeout_ms: float) -> Iterator[None]:
     try:
         yield
-    except PlaywrightTimeout as error:
+    except (PlaywrightTimeout, TimeoutError) as error:
         raise WaitTimeout(f"{what} did not come true within {timeout_ms:g} ms.") from error
     except PlaywrightError as error:
         raise _of_page(error) or InvalidRequest(f"{what} is not usable: {_first_line(error)}") from error
@@ -108,6 +124,48 @@ def selector_errors(selector: str) -> Iterator[None]:
         raise SelectorNotFound(message) from error
     except PlaywrightError as error:
         raise _of_page(error) or InvalidRequest(f"selector '{selector}': {_first_line(error)}") from error
+
+
+@contextmanager
+def action_errors(selector: str | None, timeout_ms: float, *, late: type[FleetError] = ActionFailed) -> Iterator[None]:
+    """Drops Playwright's error: its log of the call quotes what was to be filled in."""
+    try:
+        yield
+    except (PlaywrightTimeout, TimeoutError) as error:
+        raise _of_late_action(str(error), selector, timeout_ms, late) from None
+    except PlaywrightError as error:
+        raise _of_page(error) or _of_action(error, selector) from None
+
+
+def _of_late_action(log: str, selector: str | None, timeout_ms: float, late: type[FleetError]) -> FleetError:
+    """Tells why from the log of the call: the reason of the last attempt stands last."""
+    if _NAVIGATING in log:
+        return NavigationTimeout(f"The page that it leads to did not come within {timeout_ms:g} ms.")
+    found = max(_NOT_READY, key=log.rfind)
+    if found in log:
+        return ActionFailed(f"'{selector}' {_NOT_READY[found]}, for {timeout_ms:g} ms.")
+    if selector is not None and (_FOUND not in log or _HIDDEN in log):
+        message = f"Nothing visible matched the selector '{selector}' within {timeout_ms:g} ms."
+        return SelectorNotFound(message)
+    return late(f"It was not done within {timeout_ms:g} ms.")
+
+
+def _of_action(error: PlaywrightError, selector: str | None) -> FleetError:
+    if _BAD_KEY in error.message:
+        return InvalidRequest("There is no such key; Playwright's keyboard.press lists them.")
+    if selector is not None and any(text in error.message for text in _BAD_SELECTOR):
+        return InvalidRequest(f"selector '{selector}': {_first_line(error)}")
+    return ActionFailed(_first_line(error).removeprefix("Error: "))
+
+
+def has_left_its_page(error: PlaywrightError) -> bool:
+    """Whether a script was broken off by the navigation that it started."""
+    return "Execution context was destroyed" in error.message
+
+
+def failed_navigation(failure: str) -> FleetError | None:
+    """For one that the page began by itself, by Chrome's word for it. None: the page stays as it is."""
+    return None if "ERR_ABORTED" in failure else _of_navigation(PlaywrightError(failure))
 
 
 @contextmanager

@@ -26,10 +26,10 @@ from workers.browser_host.chrome_keeper import ChromeKeeper, Wear
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.gate import Gate
-from workers.browser_host.open_context import OpenContext
+from workers.browser_host.open_context import ContextOpener, OpenContext
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
-from workers.browser_host.sessions import ContextOpener, Sessions
+from workers.browser_host.sessions import Sessions
 
 SESSION_LIMIT = 4
 # Where the pages of these tests are served, and nothing else.

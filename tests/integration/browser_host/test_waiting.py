@@ -27,6 +27,20 @@ async def test_wait_for_selector_waits_until_the_element_has_gone(browser: Brows
     assert "Loading</p>" not in captured.text
 
 
+@pytest.mark.parametrize("expression", ["document.querySelector('#late')", "() => !!document.querySelector('#late')"])
+async def test_wait_for_function_waits_until_it_is_true(browser: Browser, pages: PagesServer, expression: str) -> None:
+    captured = await browser.capture(
+        f"{pages.url}/late", wait_for_function={"expression": expression}, outputs=[HTML_OUTPUT]
+    )
+    assert LATE in captured.text
+
+
+async def test_wait_for_function_goes_on_with_the_page_that_comes_next(browser: Browser, pages: PagesServer) -> None:
+    waiting = {"expression": "document.title === 'Plain'"}
+    captured = await browser.capture(f"{pages.url}/hop", wait_for_function=waiting, goto={"wait_until": "commit"})
+    assert captured.visit.title == "Plain"
+
+
 async def test_wait_for_timeout_lets_the_page_go_on(browser: Browser, pages: PagesServer) -> None:
     captured = await browser.capture(f"{pages.url}/late", wait_for_timeout=900, outputs=[HTML_OUTPUT])
     assert LATE in captured.text
@@ -57,3 +71,26 @@ async def test_the_referer_is_sent(browser: Browser, pages: PagesServer) -> None
     goto = {"referer": "http://elsewhere.example/page"}
     captured = await browser.capture(f"{pages.url}/headers", goto=goto, outputs=[HTML_OUTPUT])
     assert captured.told["referer"] == "http://elsewhere.example/page"
+
+
+async def _seen(browser: Browser, pages: PagesServer, **scroll: int) -> dict[str, int]:
+    """How many blocks of /endless had come into sight, each 500 pixels high, and where the page was in the end."""
+    captured = await browser.capture(f"{pages.url}/endless?12", scroll_page=scroll, outputs=[HTML_OUTPUT])
+    told: dict[str, int] = captured.told
+    return told
+
+
+async def test_scroll_page_goes_to_the_end_of_a_page_that_grows_and_back_to_its_top(
+    browser: Browser, pages: PagesServer
+) -> None:
+    assert await _seen(browser, pages, delay=250) == {"blocks": 12, "top": 0}
+
+
+async def test_scroll_page_ends_at_max_height(browser: Browser, pages: PagesServer) -> None:
+    seen = await _seen(browser, pages, delay=250, max_height=3_000)
+    assert 3_000 / 500 <= seen["blocks"] < 12
+
+
+async def test_scroll_page_ends_after_max_time(browser: Browser, pages: PagesServer) -> None:
+    seen = await _seen(browser, pages, delay=1_000, step=10, max_time=300)
+    assert (seen["blocks"] < 12, seen["top"]) == (True, 0)
