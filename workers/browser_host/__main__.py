@@ -17,7 +17,7 @@ from fleet.parent_death import die_with
 from fleet.settings import Settings, settings
 from fleet.store import open_store
 from workers.browser_host.chrome import ChromeOptions
-from workers.browser_host.chrome_keeper import Wear
+from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
 
 _STORE_RETRIES = 6
@@ -49,7 +49,7 @@ async def _serve(worker: str, socket_path: Path, config: Settings) -> None:
         session_limit=config.sessions_per_worker,
         sweep_seconds=config.sweep_seconds,
         health_seconds=config.health_seconds,
-        wear=Wear(captures=config.chrome_captures, seconds=config.chrome_hours * 3600),
+        upkeep=Upkeep(captures=config.chrome_captures, age_seconds=config.chrome_hours * 3600),
         egress=parse_policy(config.egress_allow),
     )
     chrome_options = ChromeOptions(

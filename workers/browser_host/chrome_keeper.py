@@ -16,9 +16,6 @@ from workers.browser_host.egress_proxy import EgressProxy
 
 _log = structlog.get_logger(__name__)
 
-_PROBE_SECONDS = 10.0
-# Between the first strike and the second look: long enough for a busy moment to pass.
-_SECOND_LOOK_SECONDS = 5.0
 _STRIKES = 2
 _BACKOFF_BASE_SECONDS = 0.5
 _BACKOFF_CAP_SECONDS = 8.0
@@ -27,21 +24,26 @@ _FAILURES_MAX = 5
 
 
 @dataclass(frozen=True)
-class Wear:
-    """After how much a Chrome is replaced although nothing is wrong with it: long-lived ones leak."""
+class Upkeep:
+    """When a Chrome is replaced: it fails two probes, with a pause for a busy moment to pass, or it is worn.
+
+    Long-lived ones leak, so that after so many captures, or so long, nothing else need be wrong with it.
+    """
 
     captures: int
-    seconds: float
+    age_seconds: float
+    probe_seconds: float = 10.0
+    pause_seconds: float = 5.0
 
 
 class ChromeKeeper:
     def __init__(
-        self, options: ChromeOptions, egress: EgressProxy, *, wear: Wear, on_lost: Callable[[Chrome, str], None]
+        self, options: ChromeOptions, egress: EgressProxy, *, upkeep: Upkeep, on_lost: Callable[[Chrome, str], None]
     ) -> None:
         """`on_lost(chrome, cause)` is called when one has ended that was not asked to: its contexts are lost."""
         self._options = options
         self._egress = egress
-        self._wear = wear
+        self._upkeep = upkeep
         self._on_lost = on_lost
         self._starting = asyncio.Lock()
         self._chrome: Chrome | None = None
@@ -68,7 +70,7 @@ class ChromeKeeper:
         if self._chrome is None:
             return False
         age = time.monotonic() - self._started_at
-        return self.captures >= self._wear.captures or age >= self._wear.seconds
+        return self.captures >= self._upkeep.captures or age >= self._upkeep.age_seconds
 
     async def current(self) -> Chrome:
         """The running Chrome. Raises BrowserUnavailable; the next call tries again, after a growing pause."""
@@ -103,8 +105,9 @@ class ChromeKeeper:
         _log.error("chrome lost", cause=self._cause, pid=chrome.pid)
         self._on_lost(chrome, self._cause)
         # Replaced at once, not by the first job that needs it.
-        with suppress(BrowserUnavailable):
-            await self.current()
+        while not self.is_running and not self.gave_up.is_set():
+            with suppress(BrowserUnavailable):
+                await self.current()
 
     def _count(self, cause: str) -> None:
         self.restarts[cause] = self.restarts.get(cause, 0) + 1
@@ -114,7 +117,7 @@ class ChromeKeeper:
         chrome = await self.current()
         for strike in range(1, _STRIKES + 1):
             try:
-                await chrome.probe(_PROBE_SECONDS)
+                await chrome.probe(self._upkeep.probe_seconds)
             except (TimeoutError, PlaywrightError) as error:
                 if not chrome.is_running:
                     return
@@ -122,7 +125,7 @@ class ChromeKeeper:
             else:
                 return
             if strike < _STRIKES:
-                await asyncio.sleep(_SECOND_LOOK_SECONDS)
+                await asyncio.sleep(self._upkeep.pause_seconds)
         self._cause = "hung"
         chrome.kill()
 

@@ -20,7 +20,7 @@ from fleet.store.notifications import Notifications
 from workers.browser_host.captures import Captures
 from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome import Chrome, ChromeOptions
-from workers.browser_host.chrome_keeper import ChromeKeeper, Wear
+from workers.browser_host.chrome_keeper import ChromeKeeper, Upkeep
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
@@ -50,7 +50,7 @@ class HostOptions:
     session_limit: int
     sweep_seconds: float
     health_seconds: float
-    wear: Wear
+    upkeep: Upkeep
     egress: EgressPolicy
 
 
@@ -63,7 +63,7 @@ class BrowserHost:
         self._store = store
         self._storage = storage
         self._egress = EgressProxy(options.egress)
-        self._keeper = ChromeKeeper(chrome_options, self._egress, wear=options.wear, on_lost=self._on_chrome_lost)
+        self._keeper = ChromeKeeper(chrome_options, self._egress, upkeep=options.upkeep, on_lost=self._on_chrome_lost)
         opener = ContextOpener(self._keeper, ResponseRecorders(store.responses))
         self._restoration = Restoration(store, opener, self._egress, worker_name=self._name)
         self._checkpoints = Checkpoints(store.checkpoints, self._name)

@@ -22,7 +22,7 @@ from fleet.store import Store
 from workers.browser_host.captures import Captures
 from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome import Chrome, ChromeOptions
-from workers.browser_host.chrome_keeper import ChromeKeeper, Wear
+from workers.browser_host.chrome_keeper import ChromeKeeper, Upkeep
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.gate import Gate
@@ -37,7 +37,7 @@ EGRESS = parse_policy("127.0.0.1")
 HTML_OUTPUT = {"kind": "html"}
 # As Celery names it.
 WORKER = "test@here"
-NO_WEAR = Wear(captures=1_000_000, seconds=1_000_000)
+NO_UPKEEP = Upkeep(captures=1_000_000, age_seconds=1_000_000)
 
 
 def chrome_options() -> ChromeOptions:
@@ -85,7 +85,7 @@ class Browser:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._egress = EgressProxy(EGRESS)
-        self.keeper = ChromeKeeper(chrome_options(), self._egress, wear=NO_WEAR, on_lost=self._on_lost)
+        self.keeper = ChromeKeeper(chrome_options(), self._egress, upkeep=NO_UPKEEP, on_lost=self._on_lost)
         opener = ContextOpener(self.keeper, ResponseRecorders(store.responses))
         self.restoration = Restoration(store, opener, self._egress, worker_name=WORKER)
         self.checkpoints = Checkpoints(store.checkpoints, WORKER)

@@ -32,6 +32,11 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def parent(pid: int) -> int:
+    (found,) = [above for above, below in _parents().items() if pid in below]
+    return found
+
+
 def chrome_under(pid: int) -> list[int]:
     """The main process of each Chrome that descends from `pid`."""
     return [chrome for chrome in descendants(pid) if _is_chrome(command(chrome))]
