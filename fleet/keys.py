@@ -53,7 +53,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
-    CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API"),
+    CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
     CatalogueEntry("fleet:workers", "zset", "8 days, renewed", "store.workers", "API"),
 )
 

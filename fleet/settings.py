@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     script_limit: Annotated[int, Field(gt=0, le=1000)] = 50
     script_bytes: Annotated[int, Field(gt=0, le=1024 * 1024)] = 20_480
     heap_limit_mb: Annotated[int, Field(ge=16)] = 100
+    memory_limit_mb: Annotated[int, Field(ge=64)] = 1024
     sweep_seconds: Seconds = 60
     shutdown_grace: Seconds = 30
     session_rate: str = "5/minute"

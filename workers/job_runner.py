@@ -32,7 +32,7 @@ _CLOSING_MARGIN_SECONDS = 10
 
 
 class NoRoom(Exception):
-    """The worker holds as many sessions as it may; the creation belongs back in its queue."""
+    """The worker may take no session now; the creation belongs back in its queue."""
 
 
 class JobRunner:
@@ -52,7 +52,7 @@ class JobRunner:
         """Runs the head of the session's list; the number of jobs that wait behind it.
 
         0 also when another runner holds the session: it will be told of the rest when it is done.
-        Raises NoRoom before anything was done, if the job is a creation and all slots are taken.
+        Raises NoRoom before anything was done, if the job is a creation and the worker may take no session now.
         """
         job_id = self._store.session_jobs.claim(session_id, runner)
         if job_id is None:
@@ -72,7 +72,7 @@ class JobRunner:
     def _claim_slot(self, session_id: str, worker: str) -> bool:
         """True also for a session that has ended meanwhile: its creation fails without a slot."""
         dies_at = self._store.sessions.dies_at(session_id)
-        return dies_at is None or self._store.slots.try_claim(worker, session_id, dies_at)
+        return dies_at is None or self._store.room.try_claim(worker, session_id, dies_at)
 
     def _start(self, job: Job | None, worker: str) -> Job | None:
         """The job, now running here; None if there is nothing to run: cancelled, finished, expired."""

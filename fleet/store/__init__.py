@@ -11,6 +11,7 @@ from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.rate import RateStore
 from fleet.store.responses import ResponseStore
+from fleet.store.room import Room
 from fleet.store.scripts import ScriptStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.sessions import SessionStore
@@ -32,6 +33,7 @@ class Store:
     sessions: SessionStore
     session_jobs: SessionJobStore
     slots: SlotStore
+    room: Room
     storage_states: StorageStateStore
     responses: ResponseStore
     scripts: ScriptStore
@@ -48,13 +50,16 @@ def open_store(settings: Settings, *, retries: int) -> Store:
     """Connects at the first command. `retries`: see fleet.store.connection.connect."""
     client = connect(settings.redis_url, retries=retries)
     sessions = SessionStore(client)
+    slots = SlotStore(client, limit=settings.sessions_per_worker)
+    workers = WorkerStore(client)
     return Store(
         client=client,
         database=int(client.get_connection_kwargs().get("db", 0)),
         jobs=JobStore(client, ttl_seconds=settings.job_ttl),
         sessions=sessions,
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
-        slots=SlotStore(client, limit=settings.sessions_per_worker),
+        slots=slots,
+        room=Room(slots, workers),
         throughput=ThroughputStore(client),
         events=EventStore(client),
         storage_states=StorageStateStore(client),
@@ -64,5 +69,5 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
-        workers=WorkerStore(client),
+        workers=workers,
     )

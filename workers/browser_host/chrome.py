@@ -13,6 +13,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
 from fleet.models.context import ContextOptions
+from workers.browser_host.chrome_folder import ChromeFolder
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.racing import unless
 from workers.browser_host.translation import context_errors
@@ -54,6 +55,7 @@ class Chrome:
         self._starting = asyncio.Lock()
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self._folder: ChromeFolder | None = None
         self._died = asyncio.Event()
         self._orphans: set[asyncio.Task[None]] = set()
 
@@ -85,7 +87,9 @@ class Chrome:
             return self._browser
 
     async def _launch(self) -> Browser:
-        self._playwright = await async_playwright().start()
+        self._folder = ChromeFolder()
+        with self._folder.for_what_starts():
+            self._playwright = await async_playwright().start()
         return await self._playwright.chromium.launch(
             executable_path=self._options.executable,
             args=arguments(self._options),
@@ -140,6 +144,9 @@ class Chrome:
             await _bounded(browser.close(), "browser")
         if playwright is not None:
             await _bounded(playwright.stop(), "playwright")
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            await asyncio.to_thread(folder.remove)
 
 
 async def close_context(context: BrowserContext) -> None:
