@@ -11,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from workers.node_folder import NodeFolder
+
 _log = structlog.get_logger(__name__)
 
 # Pool children find the host of their node by this variable, which they inherit.
@@ -27,11 +29,14 @@ class HostProcess:
         self._worker_name = worker_name
         self._shutdown_grace = shutdown_grace
         # Socket, Chrome's profile and all other temporary files of this node; removed with it.
-        self._folder = tempfile.TemporaryDirectory(prefix="fleet-host-", ignore_cleanup_errors=True)
+        self._folder = NodeFolder()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        socket = Path(self._folder.name) / "host.sock"
+        self._folder.end_left_processes()
+        # What the parent and the pool write, too.
+        tempfile.tempdir = str(self._folder.path)
+        socket = self._folder.path / "host.sock"
         os.environ[_SOCKET_VARIABLE] = str(socket)
         command = [
             *(sys.executable, "-m", "workers.browser_host"),
@@ -39,7 +44,7 @@ class HostProcess:
         ]
         # A session of its own: Ctrl-C in a terminal reaches the parent only, which stops the host last.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            command, start_new_session=True, env={**os.environ, "TMPDIR": self._folder.name}
+            command, start_new_session=True, env={**os.environ, "TMPDIR": str(self._folder.path)}
         )
         _log.info("browser host started", pid=self._process.pid)
 
@@ -55,4 +60,4 @@ class HostProcess:
             _log.error("browser host did not stop in time and was killed", pid=process.pid)
             process.kill()
             process.wait()
-        self._folder.cleanup()
+        self._folder.remove()

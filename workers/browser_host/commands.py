@@ -82,6 +82,7 @@ class Commands:
                     # Unless the session itself was closed meanwhile, which is the better word for it.
                     self._sessions.get(params["session_id"])
                 raise
+            held.touch()
             return _result(taken)
 
     async def _storage_state(self, params: Params) -> Params:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,11 +24,17 @@ from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
+from workers.browser_host.memory_guard import MemoryPressure
+from workers.browser_host.node_usage import NodeIds, NodeMeter
 from workers.browser_host.response_recorder import ResponseRecorders
+from workers.browser_host.session_memory import SessionMemory
 from workers.browser_host.sessions import Sessions
 from workers.link.server import HostServer
+from workers.node_folder import process_record
+from workers.process_table import tree
 
 _WARNING_LOOK_SECONDS = 5.0
+_MEMORY_LOOK_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +46,9 @@ class HostOptions:
     session_limit: int
     sweep_seconds: float
     egress: EgressPolicy
+    # Of the Celery worker, with all of which the host shares the limit.
+    parent: int
+    memory_limit_bytes: int
 
 
 class BrowserHost:
@@ -55,6 +65,11 @@ class BrowserHost:
         self._commands = Commands(chrome, self._sessions, Captures(self._egress))
         self._server = HostServer(options.socket_path, self._commands.table())
         self._warnings = ExpiryWarnings(store.events)
+        ids = NodeIds(parent=options.parent, host=os.getpid())
+        self._meter = NodeMeter(ids, options.socket_path.parent, limit_bytes=options.memory_limit_bytes)
+        self._pressure = MemoryPressure()
+        self._record = process_record(options.socket_path.parent)
+        self._session_memory = SessionMemory(store.sessions)
         self._started_at = utc_now()
         self._unheld_before: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,6 +85,7 @@ class BrowserHost:
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._renew_lease)),
             asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
+            asyncio.create_task(_every(_MEMORY_LOOK_SECONDS, self._measure_sessions)),
             asyncio.create_task(_every(self._options.sweep_seconds, self._sweep, at_once_when=self._sweep_now)),
         ]
         try:
@@ -134,6 +150,9 @@ class BrowserHost:
 
     async def _renew_lease(self) -> None:
         await self._chrome.ensure_started()
+        await asyncio.to_thread(self._record_processes)
+        usage = await asyncio.to_thread(self._meter.measure)
+        self._pressure.look(usage)
         report = WorkerReport(
             name=self._options.worker_name,
             started_at=self._started_at,
@@ -141,8 +160,16 @@ class BrowserHost:
             sessions=self._sessions.count,
             session_limit=self._options.session_limit,
             browser_version=self._chrome.version,
+            admits_sessions=self._pressure.admits_sessions,
+            **usage.report_fields(),
         )
         await asyncio.to_thread(self._store.workers.renew, report)
+
+    def _record_processes(self) -> None:
+        self._record.write(tree(os.getpid()))
+
+    async def _measure_sessions(self) -> None:
+        await self._session_memory.measure(self._sessions.held)
 
     def _on_chrome_died(self) -> None:
         lost = self._sessions.drop_all()

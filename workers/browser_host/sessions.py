@@ -1,6 +1,7 @@
 """The contexts that this host holds, one for each session, each with the one page that captures use."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from playwright.async_api import BrowserContext, Page
@@ -24,6 +25,11 @@ class HeldSession:
     scripts: ContextScripts
     page: Page | None = None
     recorder: ResponseRecorder | None = None
+    used_at: float = 0
+
+    def touch(self) -> None:
+        """What its pages take in memory may have changed; of the monotonic clock."""
+        self.used_at = time.monotonic()
 
     async def ensure_page(self) -> Page:
         if self.page is None or self.page.is_closed():
@@ -70,6 +76,10 @@ class Sessions:
         return list(self._held)
 
     @property
+    def held(self) -> dict[str, HeldSession]:
+        return dict(self._held)
+
+    @property
     def ids_with_opening(self) -> list[str]:
         return [*self._held, *self._opening]
 
@@ -102,12 +112,14 @@ class Sessions:
         except BaseException:
             await self.close(session_id)
             raise
+        held.touch()
         return page
 
     def get(self, session_id: str) -> HeldSession:
         held = self._held.get(session_id)
         if held is None:
             raise SessionEnded("The session's browser context is gone.", end_reason="crashed")
+        held.touch()
         return held
 
     async def close(self, session_id: str) -> bool:

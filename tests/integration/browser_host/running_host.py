@@ -62,7 +62,13 @@ class RunningHost:
 
 async def start_host(settings: Settings, store: Store, socket_path: Path, *, sweep_seconds: float = 0.1) -> RunningHost:
     options = HostOptions(
-        worker_name=WORKER, socket_path=socket_path, session_limit=4, sweep_seconds=sweep_seconds, egress=EGRESS
+        worker_name=WORKER,
+        socket_path=socket_path,
+        session_limit=4,
+        sweep_seconds=sweep_seconds,
+        egress=EGRESS,
+        parent=os.getpid(),
+        memory_limit_bytes=settings.memory_limit_mb * 2**20,
     )
     host = BrowserHost(options, chrome_options(), store=store, storage=open_storage(settings.artifacts_url))
     others = set(chrome_under(os.getpid()))
