@@ -31,6 +31,7 @@ class NodeFolder:
         lock = _lock(draft)
         assert lock is not None  # noqa: S101  # its name is known to nobody else
         self._lock = lock
+        process_record(draft).clear()
         # Pool children are forked from the holder and would hold it beyond the holder's death.
         os.register_at_fork(after_in_child=self._let_go)
         # Only now under the name that others look for.
@@ -59,7 +60,8 @@ def process_record(folder: Path) -> ProcessRecord:
 
 def _remove_litter(base: Path) -> None:
     for folder in base.glob(f"{_PREFIX}*"):
-        lock = _lock(folder)
+        # Without a record it is not of a worker that holds a lock: nobody knows whether that one lives.
+        lock = _lock(folder) if process_record(folder).is_there else None
         if lock is None:
             continue
         _log.warning("folder of a worker that was killed removed", folder=folder.name)

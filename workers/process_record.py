@@ -40,7 +40,16 @@ class ProcessRecord:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
                 _log.warning("process of an earlier life ended", pid=pid)
-        self._path.unlink(missing_ok=True)
+        self.clear()
+
+    @property
+    def is_there(self) -> bool:
+        return self._path.is_file()
+
+    def clear(self) -> None:
+        """An empty record is one, too."""
+        with suppress(OSError):
+            self._path.write_text("")
 
     def _running(self) -> list[int]:
         lines: list[str] = []

@@ -107,11 +107,12 @@ def test_a_forked_child_does_not_hold_the_folder_of_its_dead_parent(tmp_path: Pa
 
 def test_other_folders_stay(tmp_path: Path) -> None:
     (tmp_path / "fleet-other").mkdir()
+    (tmp_path / "fleet-host-without-lock").mkdir()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "fleet-host-link").symlink_to(elsewhere)
     NodeFolder(tmp_path).remove()
-    assert names(tmp_path) == ["elsewhere", "fleet-host-link", "fleet-other"]
+    assert names(tmp_path) == ["elsewhere", "fleet-host-link", "fleet-host-without-lock", "fleet-other"]
 
 
 def test_what_outlived_a_killed_worker_is_ended_by_the_next(
