@@ -57,7 +57,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
-    CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API"),
+    CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
     CatalogueEntry("fleet:worker:NAME:messages", "hash", "12 min, renewed", "store.messages", "worker"),
     CatalogueEntry("fleet:worker:NAME:estate", "string", "60 s", "store.workers", "worker"),
     CatalogueEntry("fleet:worker:NAME:drain", "string", "a day", "store.workers", "worker"),

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     script_limit: Annotated[int, Field(gt=0, le=1000)] = 50
     script_bytes: Annotated[int, Field(gt=0, le=1024 * 1024)] = 20_480
     heap_limit_mb: Annotated[int, Field(ge=16)] = 100
+    memory_limit_mb: Annotated[int, Field(ge=64)] = 1024
     sweep_seconds: Seconds = 60
     health_seconds: Seconds = 30
     chrome_captures: Annotated[int, Field(gt=0)] = 1_000

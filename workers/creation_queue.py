@@ -1,4 +1,4 @@
-"""A worker without a free slot leaves the queue of creations, and comes back when it has room.
+"""A worker without a free slot or memory to spare leaves the queue of creations, and comes back when it has room.
 
 Creations then wait in Redis, where another worker can take them, and where they outlast a restart.
 """
@@ -25,7 +25,7 @@ class CreationQueue(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery pu
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
-        self._slots = open_store(settings(), retries=0).slots
+        self._room = open_store(settings(), retries=0).room
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:
@@ -37,7 +37,7 @@ class CreationQueue(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery pu
 
     def _follow_room(self, consumer: Any) -> None:
         try:
-            has_room = self._slots.has_room(consumer.hostname)
+            has_room = self._room.is_there(consumer.hostname)
         except StoreUnavailable:
             # The consumer notices by itself, and connects again.
             return

@@ -143,7 +143,7 @@ class JobRunner:
     def _claim_slot(self, session_id: str, worker: str) -> bool:
         """True also for a session that has ended meanwhile: its creation fails without a slot."""
         dies_at = self._store.sessions.dies_at(session_id)
-        return dies_at is None or self._store.slots.try_claim(worker, session_id, dies_at)
+        return dies_at is None or self._store.room.try_claim(worker, session_id, dies_at)
 
     def _start(self, job: Job | None, worker: str) -> Job | None:
         """The job, now running here; None if there is nothing to run: cancelled, finished, expired."""

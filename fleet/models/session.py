@@ -41,6 +41,7 @@ class EndReason(StrEnum):
     WORKER_LOST = "worker_lost"
     DRAINED = "drained"
     CREATE_FAILED = "create_failed"
+    MEMORY = "memory"
 
 
 Metadata = Annotated[
@@ -68,7 +69,10 @@ class SessionPatch(Input):
 
 
 class Session(Record):
-    """`ttl`: seconds left until the idle end, as of the moment of the answer. `scripts`: how many it has."""
+    """`ttl`: seconds left until the idle end, as of the moment of the answer. `scripts`: how many it has.
+
+    `memory_bytes`: JavaScript heap and what hangs on it, of all its pages when last measured; None: not yet.
+    """
 
     id: str
     state: SessionState = SessionState.PENDING
@@ -83,6 +87,7 @@ class Session(Record):
     metadata: dict[str, Any] = {}
     responses: int = 0
     scripts: int = 0
+    memory_bytes: int | None = None
 
 
 class SessionEnd(Record):

@@ -6,7 +6,11 @@ from fleet.models.base import Record
 
 
 class WorkerReport(Record):
-    """`name` is the Celery node name; `sessions` counts the contexts that the host holds."""
+    """`name` is the Celery node name; `sessions` counts the sessions that the host holds.
+
+    `memory_bytes`: all that the worker uses; `memory_by_part`: proportional set size, in bytes, of `celery`, `host`,
+    `driver`, `chrome`. `temp_bytes`: on disk, in its temporary folder.
+    """
 
     name: str
     started_at: datetime
@@ -14,6 +18,14 @@ class WorkerReport(Record):
     sessions: int
     session_limit: int
     browser_version: str
+    memory_bytes: int = 0
+    memory_limit_bytes: int = 0
+    memory_by_part: dict[str, int] = {}
+    processes: int = 0
+    file_descriptors: int = 0
+    threads: int = 0
+    temp_bytes: int = 0
+    admits_sessions: bool = True
     draining: bool = False
     # Replacements of Chrome so far, by cause, and sessions rebuilt, both since `started_at`.
     chrome_restarts: dict[str, int] = {}

@@ -13,6 +13,7 @@ from fleet.store.jobs import JobStore
 from fleet.store.messages import MessageStore
 from fleet.store.rate import RateStore
 from fleet.store.responses import ResponseStore
+from fleet.store.room import Room
 from fleet.store.scripts import ScriptStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.session_moves import SessionMoveStore
@@ -41,6 +42,7 @@ class Store:
     session_jobs: SessionJobStore
     checkpoints: CheckpointStore
     slots: SlotStore
+    room: Room
     storage_states: StorageStateStore
     responses: ResponseStore
     scripts: ScriptStore
@@ -57,6 +59,8 @@ class Store:
 def open_store(settings: Settings, *, retries: int) -> Store:
     """Connects at the first command. `retries`: see fleet.store.connection.connect."""
     client = connect(settings.redis_url, retries=retries)
+    slots = SlotStore(client, limit=settings.sessions_per_worker)
+    workers = WorkerStore(client)
     sessions = SessionStore(client, job_seconds=JOB_HARD_LIMIT_SECONDS)
     return Store(
         client=client,
@@ -67,7 +71,8 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         checkpoints=CheckpointStore(client),
         messages=MessageStore(client, ttl_seconds=VISIBILITY_TIMEOUT_SECONDS),
         session_jobs=SessionJobStore(client, lock_seconds=JOB_HARD_LIMIT_SECONDS + 30),
-        slots=SlotStore(client, limit=settings.sessions_per_worker),
+        slots=slots,
+        room=Room(slots, workers),
         throughput=ThroughputStore(client),
         events=EventStore(client),
         storage_states=StorageStateStore(client),
@@ -77,5 +82,5 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
-        workers=WorkerStore(client),
+        workers=workers,
     )

@@ -41,6 +41,7 @@ class SessionStore:
         self._create = script(client, "create_session")
         self._use = script(client, "use_session")
         self._end = script(client, "end_session")
+        self._note_memory = script(client, "note_session_memory")
 
     def create(  # noqa: PLR0913  # one record's worth of facts, all by name
         self,
@@ -142,6 +143,10 @@ class SessionStore:
             client=client,
         )  # fmt: skip
 
+    def note_memory(self, session_id: str, memory_bytes: int) -> bool:
+        """Into its record, without being a use of the session. False: it has ended."""
+        return bool(self._note_memory(keys=[keys.session(session_id)], args=[memory_bytes]))
+
     def end(self, session_id: str, reason: EndReason) -> bool:
         """False if it had ended before."""
         ended = self._end(
@@ -234,6 +239,7 @@ def _session(fields: dict[str, str], ttl_ms: int, responses: int, scripts: int) 
         metadata=json.loads(fields["metadata"]),
         responses=responses,
         scripts=scripts,
+        memory_bytes=int(fields["memory_bytes"]) if "memory_bytes" in fields else None,
     )
 
 

@@ -33,6 +33,11 @@ class WorkerStore:
     def are_any_alive(self) -> bool:
         return int(self._client.zcount(keys.WORKER_INDEX, self._oldest(), "+inf")) > 0
 
+    def admits_sessions(self, name: str) -> bool:
+        """What the worker last said of itself; True if it has said nothing."""
+        report = cast("str | None", self._client.get(keys.worker(name)))
+        return report is None or WorkerReport.model_validate_json(report).admits_sessions
+
     def alive(self) -> list[WorkerReport]:
         names = cast("list[str]", self._client.zrange(keys.WORKER_INDEX, 0, -1))
         with self._client.pipeline(transaction=False) as batch:

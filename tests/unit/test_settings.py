@@ -7,7 +7,11 @@ from fleet.settings import Settings, settings
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "configuration.md"
-_READ_ENVIRONMENT = {Path("fleet/settings.py"), Path("workers/host_process.py")}
+_READ_ENVIRONMENT = {
+    Path("fleet/settings.py"),
+    Path("workers/host_process.py"),
+    Path("workers/browser_host/chrome_folder.py"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +39,7 @@ def test_without_variables_the_api_listens_on_this_machine_only() -> None:
         ("sessions_per_worker", 10),
         ("session_ttl", 30 * 60),
         ("heap_limit_mb", 100),
+        ("memory_limit_mb", 1024),
         ("script_limit", 50),
         ("script_bytes", 20 * 1024),
         ("sweep_seconds", 60),
@@ -59,6 +64,7 @@ def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FLEET_SESSION_TTL", "-1"),
         ("FLEET_SESSIONS_PER_WORKER", "0"),
         ("FLEET_HEAP_LIMIT_MB", "15"),
+        ("FLEET_MEMORY_LIMIT_MB", "63"),
         ("FLEET_API_THREADS", "7"),
         ("FLEET_BODY_LIMIT_BYTES", "1023"),
         ("FLEET_ARTIFACTS_URL", "s3://bucket"),

@@ -19,6 +19,7 @@ from fleet.store import open_store
 from workers.browser_host.chrome import ChromeOptions
 from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
+from workers.node_folder import process_record
 
 _STORE_RETRIES = 6
 
@@ -33,24 +34,29 @@ def main() -> None:
     config = settings()
     configure_logs(config.log_level, config.log_format, worker=given.worker, part="browser_host")
     try:
-        asyncio.run(_serve(given.worker, given.socket, config))
+        asyncio.run(_serve(given, config))
     finally:
-        # The parent removes it too, unless it was killed.
-        shutil.rmtree(given.socket.parent, ignore_errors=True)
+        # A Chrome that hangs outlives its driver.
+        process_record(given.socket.parent).end_all()
+        if os.getppid() != given.parent:
+            # It was killed, so nobody else removes it.
+            shutil.rmtree(given.socket.parent, ignore_errors=True)
 
 
-async def _serve(worker: str, socket_path: Path, config: Settings) -> None:
+async def _serve(given: argparse.Namespace, config: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     options = HostOptions(
-        worker_name=worker,
-        socket_path=socket_path,
+        worker_name=given.worker,
+        socket_path=given.socket,
         session_limit=config.sessions_per_worker,
         sweep_seconds=config.sweep_seconds,
         health_seconds=config.health_seconds,
         upkeep=Upkeep(captures=config.chrome_captures, age_seconds=config.chrome_hours * 3600),
         egress=parse_policy(config.egress_allow),
+        parent=given.parent,
+        memory_limit_bytes=config.memory_limit_mb * 2**20,
     )
     chrome_options = ChromeOptions(
         executable=config.chrome_executable(),

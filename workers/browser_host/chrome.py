@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
 import structlog
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
 from fleet.models.context import ContextOptions
+from workers.browser_host.chrome_folder import ChromeFolder
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.racing import unless
 from workers.browser_host.translation import context_errors
+from workers.process_table import Process, read_process, tree
 
 _log = structlog.get_logger(__name__)
 
@@ -55,8 +56,9 @@ class Chrome:
         self._egress = egress
         self._orphans: set[asyncio.Task[None]] = set()
         self._playwright: Playwright | None = None
-        self._driver: psutil.Process | None = None
-        self._main: psutil.Process | None = None
+        self._folder = ChromeFolder()
+        self._driver: Process | None = None
+        self._main: Process | None = None
         self._browser: Browser | None = None
         self._control: CDPSession | None = None
         self.ended = asyncio.Event()
@@ -81,9 +83,11 @@ class Chrome:
         return chrome
 
     async def _launch(self, options: ChromeOptions) -> None:
-        before = set(psutil.Process().children())
-        self._playwright = await async_playwright().start()
-        (self._driver,) = set(psutil.Process().children()) - before
+        before = set(_children())
+        with self._folder.for_what_starts():
+            self._playwright = await async_playwright().start()
+        (driver,) = set(_children()) - before
+        self._driver = read_process(driver)
         self._browser = await self._playwright.chromium.launch(
             executable_path=options.executable,
             args=arguments(options),
@@ -97,10 +101,11 @@ class Chrome:
         self.version = self._browser.version
         self._control = await self._browser.new_browser_cdp_session()
         processes = await self._control.send("SystemInfo.getProcessInfo")
-        self._main = psutil.Process(next(one["id"] for one in processes["processInfo"] if one["type"] == "browser"))
+        self._main = read_process(next(one["id"] for one in processes["processInfo"] if one["type"] == "browser"))
         # Playwright tells of Chrome's end, but not of its own driver's, and then not of Chrome's either.
         for process in (self._main, self._driver):
-            self._watch(process.pid)
+            if process is not None:
+                self._watch(process.pid)
 
     def _watch(self, pid: int) -> None:
         descriptor = os.pidfd_open(pid)
@@ -173,31 +178,48 @@ class Chrome:
             finally:
                 await close_context(context)
 
+    async def drop_caches(self) -> None:
+        """What it keeps only to be faster. Gives up silently if Chrome does not answer."""
+        if self._control is None:
+            return
+        with contextlib.suppress(PlaywrightError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._control.send("Memory.simulatePressureNotification", {"level": "critical"})
+
     async def close(self) -> None:
         """Ends it from any half-started state: asked first, by force if it does not listen."""
         self.asked_to_end = self.is_running
         if self._browser is not None and self.is_running:
             await _bounded(self._browser.close(), "browser")
-        if self._playwright is not None and self._driver is not None and self._driver.is_running():
+        if self._playwright is not None and _runs(self._driver):
             await _bounded(self._playwright.stop(), "playwright")
         self.kill()
+        await asyncio.to_thread(self._folder.remove)
 
     def kill(self) -> None:
         """Its process group, its driver, and whatever the driver had started before it was known here."""
-        started: list[psutil.Process] = []
-        if self._driver is not None:
-            with contextlib.suppress(psutil.Error):
-                started = [*self._driver.children(recursive=True), self._driver]
+        started = tree(self._driver.pid) if self._driver is not None and _runs(self._driver) else []
         self._kill_chrome()
         for process in started:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+            with contextlib.suppress(OSError):
+                os.kill(process.pid, signal.SIGKILL)
 
     def _kill_chrome(self) -> None:
         if self._main is not None:
             # Playwright starts Chrome as the leader of a group of its own.
             with contextlib.suppress(OSError):
                 os.killpg(self._main.pid, signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    own = os.getpid()
+    return [process.pid for process in tree(own) if process.parent == own]
+
+
+def _runs(process: Process | None) -> bool:
+    """By its start, too: the id alone is used again."""
+    now = read_process(process.pid) if process else None
+    return process is not None and now is not None and now.started == process.started
 
 
 def _died(when: str) -> BrowserUnavailable:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,7 @@ from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.egress import EgressPolicy
 from fleet.errors import BrowserUnavailable, FleetError, WorkerStopping
+from fleet.models.session import EndReason
 from fleet.models.worker import WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
@@ -25,14 +28,22 @@ from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
 from workers.browser_host.gate import Gate
+from workers.browser_host.memory_guard import MemoryGuard, MemoryPressure
+from workers.browser_host.node_usage import NodeIds, NodeMeter
 from workers.browser_host.open_context import ContextOpener
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
+from workers.browser_host.session_memory import SessionMemory
 from workers.browser_host.sessions import HeldSession, Sessions
 from workers.link.server import HostServer
+from workers.node_folder import process_record
+from workers.process_table import tree
 
 _WARNING_LOOK_SECONDS = 5.0
+_MEMORY_LOOK_SECONDS = 5.0
 _WEAR_LOOK_SECONDS = 5.0
+# A slot without a context is given back after this; a child waits for its host for at most 15 s.
+_UNHELD_SECONDS = 60.0
 # How long work may take to end before Chrome is replaced; new work waits meanwhile.
 _QUIET_SECONDS = 10.0
 # Contexts are rebuilt a few at a time, so that the jobs that wait get their share of Chrome.
@@ -52,6 +63,9 @@ class HostOptions:
     health_seconds: float
     upkeep: Upkeep
     egress: EgressPolicy
+    # Of the Celery worker, with all of which the host shares the limit.
+    parent: int
+    memory_limit_bytes: int
 
 
 class BrowserHost:
@@ -78,10 +92,21 @@ class BrowserHost:
         self._commands = Commands(self._keeper, self._sessions, Captures(self._egress), self._gate)
         self._server = HostServer(options.socket_path, self._commands.table())
         self._warnings = ExpiryWarnings(store.events)
+        ids = NodeIds(parent=options.parent, host=os.getpid())
+        self._meter = NodeMeter(ids, options.socket_path.parent, limit_bytes=options.memory_limit_bytes)
+        self._session_memory = SessionMemory(store.sessions)
+        self._pressure = MemoryPressure()
+        self._memory_guard = MemoryGuard(
+            self._pressure,
+            drop_caches=self._drop_caches,
+            park_idle=self._park_idle,
+            end_largest=self._end_largest,
+        )
+        self._record = process_record(options.socket_path.parent)
         self._started_at = utc_now()
         self._has_lease = False
         self._draining = False
-        self._unheld_before: set[str] = set()
+        self._unheld_since: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
 
@@ -96,6 +121,7 @@ class BrowserHost:
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._renew_lease)),
             asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
+            asyncio.create_task(_every(_MEMORY_LOOK_SECONDS, self._measure_sessions)),
             asyncio.create_task(_every(_WEAR_LOOK_SECONDS, self._replace_worn_chrome)),
             asyncio.create_task(_every(self._options.health_seconds, self._keeper.check)),
             asyncio.create_task(_every(self._options.sweep_seconds, self._sweep, at_once_when=self._sweep_now)),
@@ -105,6 +131,7 @@ class BrowserHost:
         finally:
             for duty in duties:
                 duty.cancel()
+            await self._memory_guard.stop()
             await asyncio.to_thread(self._leave)
             self._server.turn_away(WorkerStopping("This worker stops. Its work goes on elsewhere."))
             await self._checkpoint_all()
@@ -187,6 +214,9 @@ class BrowserHost:
     async def _renew_lease(self) -> None:
         # A worker whose Chrome does not start lets its lease run out.
         await self._keeper.current()
+        await asyncio.to_thread(self._record_processes)
+        usage = await asyncio.to_thread(self._meter.measure)
+        self._memory_guard.look(usage)
         report = WorkerReport(
             name=self._name,
             started_at=self._started_at,
@@ -194,6 +224,8 @@ class BrowserHost:
             sessions=len(self._sessions.ids),
             session_limit=self._options.session_limit,
             browser_version=self._keeper.version,
+            **usage.report_fields(),
+            admits_sessions=self._pressure.admits_sessions and not self._draining,
             draining=self._draining,
             chrome_restarts=self._keeper.restarts,
             sessions_restored=self._restoration.restored,
@@ -206,6 +238,37 @@ class BrowserHost:
         if not self._draining and await asyncio.to_thread(self._store.workers.is_asked_to_drain, self._name):
             self._draining = True
             self._keep(asyncio.create_task(self._drain()))
+
+    def _record_processes(self) -> None:
+        self._record.write(tree(os.getpid()))
+
+    async def _measure_sessions(self) -> None:
+        await self._session_memory.measure(self._sessions.all)
+
+    async def _drop_caches(self) -> None:
+        await (await self._keeper.current()).drop_caches()
+
+    async def _park_idle(self, bytes_wanted: int) -> None:
+        """Those that were not used for longest first; their next use rebuilds them."""
+        sizes = dict(self._session_memory.largest_first())
+        idle = [held for held in self._sessions.all if held.opened is not None and not held.busy.locked()]
+        for held in sorted(idle, key=lambda held: held.used_at):
+            async with held.busy:
+                await self._checkpoints.take(held)
+                await self._sessions.park(held)
+            _log.warning("session parked: memory runs short", session=held.id)
+            bytes_wanted -= sizes.get(held.id, 0)
+            if bytes_wanted <= 0:
+                return
+
+    async def _end_largest(self) -> None:
+        held = {held.id for held in self._sessions.all if held.opened is not None}
+        for session_id, size in self._session_memory.largest_first():
+            if session_id in held:
+                _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
+                await asyncio.to_thread(self._store.sessions.end, session_id, EndReason.MEMORY)
+                await self._close_ended(session_id)
+                return
 
     async def _drain(self) -> None:
         """Closes every session once its job is done, for another worker to take."""
@@ -246,17 +309,28 @@ class BrowserHost:
             # A session that is still being created has no worker yet.
             if session_id not in workers or workers[session_id] not in {None, self._name}:
                 await self._close_ended(session_id)
-        await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids))
+        for session_id in await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids)):
+            self._sessions.expect(session_id)
         await asyncio.to_thread(self._sweep_storage, utc_now())
 
-    def _sweep_slots(self, held: set[str]) -> None:
-        """A slot is claimed before its context is opened, so one that is new may still get its context."""
-        worker = self._name
-        unheld = set(self._store.slots.holders(worker)) - held
-        for session_id in unheld & self._unheld_before:
-            self._store.slots.release(worker, session_id)
+    def _sweep_slots(self, held: set[str]) -> list[str]:
+        """Gives back slots of sessions that are over or elsewhere, or whose creation never came; the other way round,
+        the sessions that this worker should hold and does not.
+        """
+        unheld = set(self._store.slots.holders(self._name)) - held
+        workers = self._store.sessions.workers_of(sorted(unheld))
+        mine = [session_id for session_id, worker in workers.items() if worker == self._name]
+        # A slot is claimed before its context is opened, and before its session has a worker.
+        coming = self._coming({session_id for session_id, worker in workers.items() if worker is None})
+        for session_id in unheld.difference(mine, coming):
+            self._store.slots.release(self._name, session_id)
             _log.warning("slot without a context released", session=session_id)
-        self._unheld_before = unheld
+        return mine
+
+    def _coming(self, claimed: set[str]) -> set[str]:
+        now = time.monotonic()
+        self._unheld_since = {session_id: self._unheld_since.get(session_id, now) for session_id in claimed}
+        return {session_id for session_id, since in self._unheld_since.items() if now - since <= _UNHELD_SECONDS}
 
     def _sweep_storage(self, now: datetime) -> None:
         if removed := self._storage.sweep(now):

@@ -26,6 +26,7 @@ class HeldSession:
         self.in_use = False
         # A Chrome died while a job of this session ran, which nobody has counted yet.
         self.crashed = False
+        # Of the monotonic clock.
         self.used_at = time.monotonic()
         # The checkpoint that is being taken or due, and when the next one may begin (monotonic).
         self.checkpointing: asyncio.Task[None] | None = None

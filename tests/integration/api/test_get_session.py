@@ -31,6 +31,14 @@ def test_a_session_shows_the_page_that_it_is_at(client: FlaskClient, running_ses
     assert (session["url"], session["title"]) == ("http://a.example/", "A page")
 
 
+def test_a_session_shows_what_it_takes_in_memory(client: FlaskClient, running_session: str, store: Store) -> None:
+    before = client.get(f"/api/sessions/{running_session}").get_json()
+    store.sessions.note_memory(running_session, 5_000_000)
+    after = client.get(f"/api/sessions/{running_session}").get_json()
+
+    assert (before["memory_bytes"], after["memory_bytes"]) == (None, 5_000_000)
+
+
 def test_reading_a_session_does_not_renew_it(client: FlaskClient, running_session: str, store: Store) -> None:
     (key,) = store.client.keys(f"*{{{running_session}}}")
     store.client.expire(key, 5)
@@ -47,7 +55,7 @@ def test_a_session_that_never_was_is_not_found(client: FlaskClient, session_id: 
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "session_not_found")
 
 
-@pytest.mark.parametrize("reason", [EndReason.DELETED, EndReason.CRASHED, EndReason.CREATE_FAILED])
+@pytest.mark.parametrize("reason", [EndReason.DELETED, EndReason.CRASHED, EndReason.CREATE_FAILED, EndReason.MEMORY])
 def test_an_ended_session_says_why_it_ended(
     client: FlaskClient, running_session: str, store: Store, reason: EndReason
 ) -> None:

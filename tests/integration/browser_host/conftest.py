@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -34,6 +35,8 @@ def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     folder = tmp_path_factory.mktemp("host")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
+        # Python has looked at the variable before.
+        patch.setattr(tempfile, "tempdir", str(folder))
         yield folder
 
 

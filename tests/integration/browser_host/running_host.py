@@ -111,6 +111,8 @@ async def start_host(
         health_seconds=health_seconds,
         upkeep=upkeep,
         egress=EGRESS,
+        parent=os.getpid(),
+        memory_limit_bytes=settings.memory_limit_mb * 2**20,
     )
     chrome_start = chrome_options()
     if executable is not None:

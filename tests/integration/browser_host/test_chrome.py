@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,17 @@ from fleet.errors import BrowserUnavailable, PageCrashed
 from tests.integration.browser_host.browser import Browser, comes_true
 from tests.integration.worker.processes import children, command, kill
 from tests.pages.server import PagesServer
+from workers.process_table import read_process
+
+
+def names(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+def parent_of(pid: int) -> int:
+    process = read_process(pid)
+    assert process is not None
+    return process.parent
 
 
 async def _send_to_chrome(browser: Browser, number: signal.Signals) -> int:
@@ -91,6 +103,30 @@ async def test_captures_at_once_start_only_one_chrome(own_browser: Browser, page
     assert len(await own_browser.process_ids("browser")) == 1
 
 
+async def test_the_files_of_a_chrome_whose_driver_was_killed_go_as_it_is_stopped(
+    own_browser: Browser, pages: PagesServer, temporary_folder: Path
+) -> None:
+    before = set(names(temporary_folder))
+    await own_browser.capture(f"{pages.url}/plain")
+    (chrome,) = await own_browser.process_ids("browser")
+    assert set(names(temporary_folder)) != before
+    kill([parent_of(chrome), chrome])
+    await own_browser.keeper.stop()
+    assert set(names(temporary_folder)) == before
+
+
 async def test_captures_that_have_ended_leave_no_context(browser: Browser, pages: PagesServer) -> None:
     await asyncio.gather(*(browser.capture(f"{pages.url}/plain") for _ in range(6)))
     assert await browser.contexts() == 0
+
+
+async def test_pages_go_on_after_chrome_dropped_its_caches(browser: Browser, pages: PagesServer) -> None:
+    session_id = await browser.open_session(url=f"{pages.url}/plain")
+    await (await browser.keeper.current()).drop_caches()
+    assert (await browser.capture_in(session_id)).visit.title == "Plain"
+
+
+async def test_a_chrome_that_is_gone_drops_nothing(own_browser: Browser) -> None:
+    gone = await own_browser.keeper.current()
+    await own_browser.keeper.stop()
+    await gone.drop_caches()

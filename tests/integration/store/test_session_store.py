@@ -278,3 +278,39 @@ def test_the_index_does_not_keep_sessions_that_ended_long_ago(store: Store) -> N
     create(store)
 
     assert store.client.zscore("fleet:sessions", "ses_of_long_ago") is None
+
+
+def test_the_memory_of_a_session_is_noted(store: Store) -> None:
+    session_id = create_running(store)
+    assert store.sessions.note_memory(session_id, 5_000_000)
+
+    session = store.sessions.get(session_id)
+    assert session is not None
+    assert session.memory_bytes == 5_000_000
+
+
+def test_a_session_that_was_not_measured_yet_tells_no_memory(store: Store) -> None:
+    session = store.sessions.get(create_running(store))
+
+    assert session is not None
+    assert session.memory_bytes is None
+
+
+def test_noting_its_memory_does_not_renew_a_session(store: Store) -> None:
+    session_id = create_running(store)
+    shorten(store, session_id, 5)
+    before = store.sessions.get(session_id)
+    store.sessions.note_memory(session_id, 1)
+    after = store.sessions.get(session_id)
+
+    assert before is not None
+    assert after is not None
+    assert (after.ttl, after.last_used_at) == (before.ttl, before.last_used_at)
+
+
+def test_the_memory_of_a_session_that_has_ended_is_not_noted(store: Store) -> None:
+    session_id = create_running(store)
+    store.sessions.end(session_id, EndReason.DELETED)
+
+    assert not store.sessions.note_memory(session_id, 1)
+    assert store.client.exists(keys.session(session_id)) == 0

@@ -90,6 +90,7 @@ def running_fleet(redis_url: str, folder: Path) -> Iterator[RunningFleet]:
         artifacts_url=f"file:{folder / 'artifacts'}",
         session_rate="1000/minute",
         sessions_per_worker=100,
+        memory_limit_mb=16_384,
     )
     # As patient with Redis as a worker is.
     store = open_store(settings, retries=14)

@@ -22,16 +22,26 @@ class Worker:
     """Runs from `__enter__` to `__exit__`; its lease is held in between."""
 
     def __init__(
-        self, settings: Settings, store: Store, folder: Path, *, concurrency: int = 4, label: str = "test"
+        self,
+        settings: Settings,
+        store: Store,
+        folder: Path,
+        *,
+        concurrency: int = 4,
+        label: str = "test",
+        temporary: Path | None = None,
     ) -> None:
-        """`folder`: for its log and, as TMPDIR, for all that it keeps on disk. `label`: before the @ of its name."""
+        """`folder`: for its log and for what it keeps on disk. `label`: before the @ of its name.
+
+        `temporary`: its TMPDIR, if it is to follow on another worker.
+        """
         self._settings = settings
         self._store = store
         self._concurrency = concurrency
         self._label = label
         self._log = folder / f"{label}.log"
-        self.temporary = folder / f"tmp-{label}"
-        self.temporary.mkdir()
+        self.temporary = temporary or folder / f"tmp-{label}"
+        self.temporary.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._own: list[int] = []
 
@@ -128,5 +138,6 @@ class Worker:
             "FLEET_ARTIFACTS_URL": self._settings.artifacts_url,
             "FLEET_EGRESS_ALLOW": "127.0.0.1",
             "FLEET_SESSIONS_PER_WORKER": str(self._settings.sessions_per_worker),
+            "FLEET_MEMORY_LIMIT_MB": str(self._settings.memory_limit_mb),
             "TMPDIR": str(self.temporary),
         }

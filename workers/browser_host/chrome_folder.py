@@ -1,0 +1,34 @@
+"""The temporary folder of one Chrome and its driver: profile, artifacts, scratch; removed when Chrome is replaced."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class ChromeFolder:
+    def __init__(self, base: Path | None = None) -> None:
+        """Below `base`; None: below the system's folder for temporary files."""
+        self.path = Path(tempfile.mkdtemp(prefix="chrome-", dir=base))
+
+    @contextmanager
+    def for_what_starts(self) -> Iterator[None]:
+        """Processes that are started meanwhile have it as their temporary folder.
+
+        Playwright gives its driver the environment of this process, and offers no other way to name a folder.
+        """
+        before = os.environ.get("TMPDIR")
+        os.environ["TMPDIR"] = str(self.path)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = before
+
+    def remove(self) -> None:
+        """May be called twice."""
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -1,0 +1,86 @@
+"""The temporary folder of one worker: its socket, and all that it, its browser host and Chrome write there.
+
+Whoever holds its lock lives. A folder without a holder is litter of a worker that was killed, and is removed by the
+next one that starts, with the processes that outlived it.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from workers.process_record import ProcessRecord
+
+_log = structlog.get_logger(__name__)
+
+_PREFIX = "fleet-host-"
+_DRAFT_PREFIX = ".fleet-host-"
+_RECORD = "processes"
+
+
+class NodeFolder:
+    def __init__(self, base: Path | None = None) -> None:
+        """Below `base`; None: below the system's folder for temporary files."""
+        base = base or Path(tempfile.gettempdir())
+        _remove_litter(base)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT_PREFIX, dir=base))
+        lock = _lock(draft)
+        assert lock is not None  # noqa: S101  # its name is known to nobody else
+        self._lock = lock
+        process_record(draft).clear()
+        # Pool children are forked from the holder and would hold it beyond the holder's death.
+        os.register_at_fork(after_in_child=self._let_go)
+        # Only now under the name that others look for.
+        self.path = draft.rename(base / (_PREFIX + draft.name.removeprefix(_DRAFT_PREFIX)))
+
+    def end_left_processes(self) -> None:
+        """Kills what the browser host has started and left behind; it must have ended itself."""
+        process_record(self.path).end_all()
+
+    def remove(self) -> None:
+        """With all processes that are left of the browser host. May be called twice."""
+        self.end_left_processes()
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(OSError):
+            os.close(self._lock)
+        self._lock = -1
+
+
+def process_record(folder: Path) -> ProcessRecord:
+    """Kept by the browser host, of itself and its descendants."""
+    return ProcessRecord(folder / _RECORD)
+
+
+def _remove_litter(base: Path) -> None:
+    for folder in base.glob(f"{_PREFIX}*"):
+        # Without a record it is not of a worker that holds a lock: nobody knows whether that one lives.
+        lock = _lock(folder) if process_record(folder).is_there else None
+        if lock is None:
+            continue
+        _log.warning("folder of a worker that was killed removed", folder=folder.name)
+        process_record(folder).end_all()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """None: it is somebody else's, or gone, or held by a worker that lives."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
