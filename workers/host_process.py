@@ -19,8 +19,10 @@ _log = structlog.get_logger(__name__)
 
 # Pool children find the host of their node by this variable, which they inherit.
 _SOCKET_VARIABLE = "FLEET_HOST_SOCKET"
+# The kernel's, less its closing zero.
+_SOCKET_PATH_MAX = 107
 # A host that ends sooner than this after its start has not recovered from what ended the one before.
-_QUICK_SECONDS = 60.0
+_QUICK_SECONDS = 20.0
 _QUICK_ENDS_MAX = 5
 _BACKOFF_BASE_SECONDS = 0.5
 _BACKOFF_CAP_SECONDS = 10.0
@@ -44,6 +46,9 @@ class HostProcess:
         # What the parent and the pool write, too.
         tempfile.tempdir = str(self._folder.path)
         self._socket = self._folder.path / "host.sock"
+        if len(os.fsencode(self._socket)) > _SOCKET_PATH_MAX:
+            self._folder.remove()
+            raise SystemExit(f"The path {self._socket} is too long for a unix socket. Set TMPDIR to a shorter one.")
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._quick_ends = 0
@@ -68,6 +73,10 @@ class HostProcess:
         # Playwright's driver keeps some 20 MB less; what the operator has set for Node comes after it and wins.
         node_options = f"--max-semi-space-size=1 {os.environ.get('NODE_OPTIONS', '')}".strip()
         return {**os.environ, "TMPDIR": str(self._folder.path), "NODE_OPTIONS": node_options}
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
 
     def replace_if_ended(self) -> None:
         """To be called often: notes the end of the host, and starts another after a growing pause.

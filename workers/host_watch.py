@@ -18,8 +18,10 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 0.5
 _LEASE_LOOK_SECONDS = 5.0
-# Beyond a start of Chrome that takes its longest, and the lease's own time.
-_WITHOUT_LEASE_SECONDS = 60.0
+# Beyond a start of Chrome that takes its longest.
+_FIRST_LEASE_SECONDS = 60.0
+# Of FLEET_HEALTH_SECONDS, beyond the time of the lease itself.
+_HEALTH_ROUNDS = 2
 
 
 class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publishes no types
@@ -30,7 +32,10 @@ class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publis
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._workers = open_store(settings(), retries=0).workers
+        self._patience = settings().health_seconds * _HEALTH_ROUNDS
         self._leased_at = time.monotonic()
+        # The host that has had a lease; another one is still starting.
+        self._leased_pid: int | None = None
         self._timers: list[Any] = []
 
     def start(self, consumer: Any) -> None:
@@ -56,9 +61,10 @@ class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publis
             has_lease = self._workers.report(name) is not None
         except StoreUnavailable:
             has_lease = True
+        now, pid = time.monotonic(), host().pid
         if has_lease:
-            self._leased_at = time.monotonic()
-        elif time.monotonic() - self._leased_at > _WITHOUT_LEASE_SECONDS:
-            _log.error("browser host hangs: it does not renew its lease")
-            self._leased_at = time.monotonic()
+            self._leased_at, self._leased_pid = now, pid
+        elif now - self._leased_at > (self._patience if pid == self._leased_pid else _FIRST_LEASE_SECONDS):
+            _log.error("browser host hangs: it does not renew its lease", pid=pid)
+            self._leased_at = now
             host().kill()

@@ -24,6 +24,7 @@ _JOB_SECONDS = 60
 
 class RunningFleet:
     def __init__(self, settings: Settings, store: Store, worker: Worker) -> None:
+        self.settings = settings
         self.worker = worker
         self.store = store
         storage = open_storage(settings.artifacts_url)

@@ -44,24 +44,30 @@ class Worker:
         self.temporary.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._own: list[int] = []
+        # As Celery gave it; also when its lease is over.
+        self.name = ""
 
     @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
 
-    @property
-    def name(self) -> str:
-        (name,) = self._names()
-        return name
-
     def _names(self) -> list[str]:
         names = [report.name for report in self._store.workers.alive()]
         return [name for name in names if name.startswith(f"{self._label}@")]
 
+    @property
+    def is_running(self) -> bool:
+        assert self._process is not None
+        return self._process.poll() is None
+
     def host(self) -> int:
-        (pid,) = [child for child in children(self.pid) if "workers.browser_host" in command(child)]
+        (pid,) = self.hosts()
         return pid
+
+    def hosts(self) -> list[int]:
+        """None, while it is being replaced."""
+        return [child for child in children(self.pid) if "workers.browser_host" in command(child)]
 
     def processes(self) -> list[int]:
         """All of them: parent, pool, host, Playwright's driver, Chrome with its helpers."""
@@ -86,6 +92,21 @@ class Worker:
         """The parent alone, as the kernel would when memory is short."""
         self.processes()
         os.kill(self.pid, signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """All of it at once, as when its machine loses power."""
+        kill(self.processes())
+
+    def stop(self) -> None:
+        """All of it stands still, as when its machine is suspended."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.processes():
+            os.kill(pid, number)
 
     def wait(self) -> int:
         """Its exit code once it has ended."""
@@ -130,14 +151,11 @@ class Worker:
     def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "it ended"
-        return bool(self._names())
+        if names := self._names():
+            (self.name,) = names
+        return bool(names)
 
     def _environment(self) -> dict[str, str]:
-        return {
-            "FLEET_REDIS_URL": self._settings.redis_url,
-            "FLEET_ARTIFACTS_URL": self._settings.artifacts_url,
-            "FLEET_EGRESS_ALLOW": "127.0.0.1",
-            "FLEET_SESSIONS_PER_WORKER": str(self._settings.sessions_per_worker),
-            "FLEET_MEMORY_LIMIT_MB": str(self._settings.memory_limit_mb),
-            "TMPDIR": str(self.temporary),
-        }
+        given = self._settings.model_dump(include=self._settings.model_fields_set, exclude_none=True)
+        named = {f"FLEET_{name.upper()}": str(value) for name, value in given.items()}
+        return {"FLEET_EGRESS_ALLOW": "127.0.0.1", **named, "TMPDIR": str(self.temporary)}
