@@ -32,6 +32,7 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.ArtifactNotFound: HTTPStatus.NOT_FOUND,
     errors.ResponseNotFound: HTTPStatus.NOT_FOUND,
+    errors.WorkerNotFound: HTTPStatus.NOT_FOUND,
     errors.ScriptTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ScriptLimitReached: HTTPStatus.CONFLICT,
     errors.ScriptSyntaxError: HTTPStatus.BAD_REQUEST,

@@ -18,6 +18,7 @@ from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
 from app.services.storage_states import StorageStateService
+from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.settings import Settings
@@ -37,6 +38,7 @@ class Services:
     jobs: JobService
     artifacts: ArtifactService
     responses: ResponseService
+    workers: WorkerService
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
@@ -62,6 +64,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         jobs=jobs,
         artifacts=ArtifactService(store, storage),
         responses=ResponseService(store.responses, sessions),
+        workers=WorkerService(store.workers),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),

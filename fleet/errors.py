@@ -7,7 +7,7 @@ FleetError
 │   ├── RangeNotSatisfiable
 │   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
-│       ResponseNotFound
+│       ResponseNotFound  WorkerNotFound
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
 │   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  SessionBusy  RateLimited  WorkerFull
 ├── PageError               the page, or the site it lies on, made the capture impossible
@@ -132,6 +132,12 @@ class ResponseNotFound(RequestError):
     """The session has no such captured response (any more), or none of its body."""
 
     code = "response_not_found"
+
+
+class WorkerNotFound(RequestError):
+    """No worker of this name is alive."""
+
+    code = "worker_not_found"
 
 
 class ScriptTooLarge(RequestError):

@@ -45,8 +45,12 @@ _CLOSING_MARGIN_SECONDS = 10
 _AGAIN_SECONDS = 0.5
 
 
-class HandBack(Exception):
-    """The message belongs back in its queue, untouched: this worker has no room, or it stops."""
+class NoRoom(Exception):
+    """This worker may take no session now: the message belongs back in its queue."""
+
+
+class WorkerLeaves(Exception):
+    """This worker stops; the job is queued again, and what the worker has in hand will be handed over."""
 
 
 class _RunAgain(Exception):
@@ -65,7 +69,7 @@ class JobRunner:
         self._writer = ArtifactWriter(store.artifacts, storage, ttl=timedelta(seconds=artifact_ttl_seconds))
 
     def run_capture(self, job_id: str, *, worker: str, redelivered: bool) -> None:
-        """`redelivered`: the broker gave the message out before. Raises HandBack."""
+        """`redelivered`: the broker gave the message out before. Raises WorkerLeaves."""
         accepted = self._store.jobs.get(job_id)
         if accepted is not None and not redelivered and self._runs_elsewhere(accepted, worker):
             return
@@ -84,8 +88,8 @@ class JobRunner:
     def run_session_job(self, session_id: str, *, runner: str, worker: str) -> str | None:
         """Runs the head of the session's list; the worker to wake for the next job, None: there is none to wake.
 
-        None also when another runner holds the session: it will see to the rest when it is done. Raises HandBack
-        before anything was done, if the job is a creation and this worker has no room.
+        None also when another runner holds the session: it will see to the rest when it is done. Raises NoRoom
+        before anything was done, if the job is a creation; WorkerLeaves.
         """
         job_id = self._store.session_jobs.claim(session_id, runner)
         if job_id is None:
@@ -94,7 +98,7 @@ class JobRunner:
         creates = accepted is not None and accepted.kind is JobKind.SESSION_CREATE
         if creates and not self._claim_slot(session_id, worker):
             self._store.session_jobs.unlock(session_id, runner)
-            raise HandBack
+            raise NoRoom
         held = self._store.sessions.hold(session_id)
         if held is not None and not creates and not _is_at(worker, *held):
             # It has moved, or is about to: whoever restores it wakes its jobs, and a worker that has it is woken now.
@@ -104,12 +108,9 @@ class JobRunner:
         try:
             if job is not None:
                 self._run_in_session(job)
-        except HandBack:
+        except WorkerLeaves:
             self._store.session_jobs.unlock(session_id, runner)
-            if creates:
-                raise
-            # The session goes to another worker, which wakes its jobs.
-            return None
+            raise
         waiting = self._store.session_jobs.release(session_id, runner, job_id)
         return worker if waiting else None
 
@@ -120,9 +121,9 @@ class JobRunner:
         self._finish(job, self._session_work(job.kind))
 
     def restore_session(self, session_id: str, *, worker: str) -> str | None:
-        """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises HandBack."""
+        """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises NoRoom."""
         if not self._claim_slot(session_id, worker):
-            raise HandBack
+            raise NoRoom
         bound = self._store.session_moves.bind(session_id, worker)
         if bound is None and self._store.sessions.workers_of([session_id]).get(session_id) != worker:
             # It has ended, or another worker was faster.
@@ -133,7 +134,7 @@ class JobRunner:
         except (BrowserUnavailable, WorkerStopping, Unavailable) as error:
             self._store.session_moves.give_up(session_id, worker)
             self._store.slots.release(worker, session_id)
-            raise HandBack from error
+            raise NoRoom from error
         except FleetError as error:
             self._store.sessions.end(session_id, EndReason.CRASHED)
             self._store.slots.release(worker, session_id)
@@ -160,12 +161,14 @@ class JobRunner:
         )
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
-        """Raises HandBack, if the worker stops and another one can run the job."""
+        """Raises WorkerLeaves, if another one can run the job."""
         structlog.contextvars.bind_contextvars(job=job.id, session=job.session_id, request=job.request_id)
         started = time.monotonic()
         outcome: Manifest | FleetError | None
         try:
             job, outcome = self._run(job, work)
+        except WorkerLeaves:
+            raise
         except FleetError as error:
             outcome = error
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
@@ -177,7 +180,7 @@ class JobRunner:
         structlog.contextvars.unbind_contextvars("job", "session", "request")
 
     def _run(self, job: Job, work: Callable[[Job], Manifest | None]) -> tuple[Job, Manifest | None]:
-        """Runs it, and again when the host or its Chrome went away under it. Raises FleetError or HandBack."""
+        """Runs it, and again when the host or its Chrome went away under it. Raises FleetError or WorkerLeaves."""
         deadline = time.monotonic() + JOB_SOFT_LIMIT_SECONDS
         while True:
             try:
@@ -185,7 +188,7 @@ class JobRunner:
             except _RunAgain as again:
                 if isinstance(again.cause, WorkerStopping):
                     self._store.jobs.move(job, JobState.QUEUED, worker=None, started_at=None, attempts=job.attempts - 1)
-                    raise HandBack from again.cause
+                    raise WorkerLeaves from again.cause
                 if job.attempts >= _ATTEMPTS_MAX or time.monotonic() + again.needs_seconds > deadline:
                     raise again.cause from again
                 _log.warning("job is run again", job=job.id, code=again.cause.code, attempts=job.attempts)

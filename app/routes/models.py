@@ -8,6 +8,7 @@ from fleet.models.base import NamedFields
 from fleet.models.job import Job
 from fleet.models.script import Script
 from fleet.models.session import Session
+from fleet.models.worker import WorkerReport
 
 # Longer than the longest capture.
 WAIT_MAX_SECONDS = 330
@@ -38,6 +39,18 @@ class JobPath(BaseModel):
 
 class ArtifactPath(BaseModel):
     artifact_id: str
+
+
+class WorkerPath(BaseModel):
+    name: str
+
+
+class WorkerAnswer(BaseModel):
+    worker: WorkerReport
+
+
+class WorkerList(BaseModel):
+    workers: list[WorkerReport]
 
 
 class JobAnswer(BaseModel):

@@ -30,5 +30,5 @@ class HealthService:
         self._store.client.ping()
 
     def _workers(self) -> None:
-        if not self._store.workers.alive():
-            raise NoWorkers("No worker is alive. Start one, or look at its log.")
+        if all(report.draining for report in self._store.workers.alive()):
+            raise NoWorkers("No worker is alive that takes work. Start one, or look at its log.")

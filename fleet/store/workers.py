@@ -34,9 +34,9 @@ class WorkerStore:
         return int(self._client.zcount(keys.WORKER_INDEX, self._oldest(), "+inf")) > 0
 
     def admits_sessions(self, name: str) -> bool:
-        """What the worker last said of itself; True if it has said nothing."""
-        report = cast("str | None", self._client.get(keys.worker(name)))
-        return report is None or WorkerReport.model_validate_json(report).admits_sessions
+        """By its own last word, and unless it is to drain. One that has not reported yet does."""
+        report, drain = cast("list[str | None]", self._client.mget(keys.worker(name), keys.worker_drain(name)))
+        return drain is None and (report is None or WorkerReport.model_validate_json(report).admits_sessions)
 
     def alive(self) -> list[WorkerReport]:
         names = cast("list[str]", self._client.zrange(keys.WORKER_INDEX, 0, -1))

@@ -1,4 +1,4 @@
-"""A message that a pool child works on: done with, or back in its queue."""
+"""A message that a pool child works on: done with, back in its queue, or left for the worker to hand over."""
 
 import random
 import time
@@ -10,7 +10,7 @@ from celery.exceptions import Reject
 
 from fleet.errors import StoreUnavailable
 from workers.child import store
-from workers.job_runner import HandBack
+from workers.job_runner import NoRoom, WorkerLeaves
 
 
 @contextmanager
@@ -18,14 +18,22 @@ def message_in_hand(request: Any) -> Iterator[None]:
     """Raises Reject, so that Celery puts the message back, if the work could not be done or not be recorded."""
     try:
         yield
+    except WorkerLeaves:
+        # It stays among those that the worker has in hand, which are sent again: a worker that stops has closed
+        # the channel by which it could give one back.
+        return
     except StoreUnavailable as error:
         # The outcome could not be recorded, so the message must not be lost either.
         raise Reject(error, requeue=True) from error
-    except HandBack as error:
+    except NoRoom as error:
+        _drop(request)
         # Soon this worker has left the queue; until then the message must not spin.
         time.sleep(random.uniform(0.1, 0.3))
         raise Reject(error, requeue=True) from error
-    finally:
-        # One that stays is sent again if this worker is lost, and finds its work done.
-        with suppress(StoreUnavailable):
-            store().messages.drop(request.hostname, request.id)
+    _drop(request)
+
+
+def _drop(request: Any) -> None:
+    # One that stays is sent again if this worker is lost, and finds its work done.
+    with suppress(StoreUnavailable):
+        store().messages.drop(request.hostname, request.id)

@@ -32,6 +32,8 @@ _CONTRACT = {
     ("get", "/api/jobs/{job_id}"),
     ("delete", "/api/jobs/{job_id}"),
     ("get", "/api/artifacts/{artifact_id}"),
+    ("get", "/api/workers"),
+    ("post", "/api/workers/{name}/drain"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }
