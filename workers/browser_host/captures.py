@@ -3,14 +3,22 @@
 import time
 from dataclasses import dataclass
 
-from playwright.async_api import Page
+from playwright.async_api import CDPSession, Page
 
+from fleet.errors import PageCrashed
 from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import PageVisit, Timings
+from workers.browser_host.chrome import Chrome
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.heap_watch import Heap, HeapWatch
 from workers.browser_host.navigation import open_page, redirects, settle
 from workers.browser_host.outputs import TakenOutput, take_output
 from workers.browser_host.page_watch import PageWatch
+from workers.browser_host.popups import close_page, close_popups
+from workers.browser_host.racing import beside
+from workers.browser_host.renderer import Renderer
+from workers.browser_host.script_stop import ScriptStop
+from workers.browser_host.service_workers import keep_removing_hung_service_workers, remove_hung_service_workers
 from workers.browser_host.translation import page_errors
 
 
@@ -23,22 +31,50 @@ class Taken:
 class Captures:
     """Takes captures from pages that others own; after an error a page may be in any state."""
 
-    def __init__(self, egress: EgressProxy) -> None:
+    def __init__(self, egress: EgressProxy, chrome: Chrome) -> None:
         self._egress = egress
+        self._chrome = chrome
 
-    async def take(self, page: Page, request: CaptureRequest, *, browser_version: str) -> Taken:
+    async def take(self, page: Page, request: CaptureRequest) -> Taken:
         """Raises a PageError, InvalidRequest or BrowserUnavailable."""
-        with page_errors(), PageWatch(page, self._egress) as watch:
-            return await watch.unless_crashed(self._take(page, request, watch, browser_version))
+        await self._chrome.idle.end(page)
+        await remove_hung_service_workers(page)
+        try:
+            with page_errors(), PageWatch(page, self._egress, self._chrome.limits) as watch:
+                return await watch.unless_crashed(self._within_limits(page, request, watch))
+        except PageCrashed as crashed:
+            raise await self._chrome.crashes.error_of(page) from crashed
+        except BaseException:
+            await close_popups(page)
+            raise
+        finally:
+            await remove_hung_service_workers(page)
+            self._chrome.idle.begin(page)
 
-    async def _take(self, page: Page, request: CaptureRequest, watch: PageWatch, browser_version: str) -> Taken:
+    async def _within_limits(self, page: Page, request: CaptureRequest, watch: PageWatch) -> Taken:
+        limits = self._chrome.limits
+        renderer = await Renderer.of(page)
+        warnings: list[str] = []
+        stop, heap = ScriptStop(renderer, warnings), Heap(page, renderer)
+        looks = HeapWatch(page, heap, limits, stop, leaves=request.url is not None)
+        work = beside(looks.watch(), self._visit(page, renderer.cdp, request, watch, warnings))
+        taken = await watch.unless_flooded(stop, beside(keep_removing_hung_service_workers(page, limits), work))
+        if stop.has_stopped:
+            await close_popups(page)
+            await close_page(page)
+        # A session's page lives for many captures. After an error it does not.
+        await heap.close()
+        return taken
+
+    async def _visit(
+        self, page: Page, cdp: CDPSession, request: CaptureRequest, watch: PageWatch, warnings: list[str]
+    ) -> Taken:
         started = time.perf_counter()
         response = await open_page(page, request, self._egress)
         navigated = time.perf_counter()
         await settle(page, request)
         settled = time.perf_counter()
-        warnings: list[str] = []
-        outputs = [await take_output(page, output, warnings) for output in request.outputs]
+        outputs = [await take_output(page, cdp, output, warnings) for output in request.outputs]
         title = await page.title()
         captured = time.perf_counter()
         visit = PageVisit(
@@ -51,7 +87,7 @@ class Captures:
             failed_requests=watch.failed_requests,
             blocked_requests=watch.blocked_requests,
             warnings=warnings,
-            browser_version=browser_version,
+            browser_version=self._chrome.version,
             timings=Timings(
                 navigate=_ms(navigated - started), settle=_ms(settled - navigated), capture=_ms(captured - settled)
             ),

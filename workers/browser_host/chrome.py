@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,12 @@ from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
 from fleet.models.context import ContextOptions
+from workers.browser_host.crash_reasons import CrashReasons
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.idle_watch import IdleWatches
+from workers.browser_host.memory_guard import MemoryGuard
+from workers.browser_host.page_limits import PageLimits, page_limits
+from workers.browser_host.popups import DetachedPopups, limit_popups
 from workers.browser_host.racing import unless
 from workers.browser_host.translation import context_errors
 
@@ -46,8 +52,19 @@ def arguments(options: ChromeOptions) -> list[str]:
 
 
 class Chrome:
-    def __init__(self, options: ChromeOptions, egress: EgressProxy, *, on_died: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        options: ChromeOptions,
+        egress: EgressProxy,
+        *,
+        on_died: Callable[[], None],
+        limits: PageLimits | None = None,
+    ) -> None:
         """`on_died` is called when Chrome ends without having been asked to: its contexts are lost."""
+        self.limits = limits or page_limits(options.heap_limit_mb)
+        self.crashes = CrashReasons()
+        self.idle = IdleWatches(self.limits)
+        self._memory_guard = MemoryGuard(self.limits.process_bytes, on_killed=self.crashes.note_killed)
         self._options = options
         self._egress = egress
         self._on_died = on_died
@@ -74,6 +91,7 @@ class Chrome:
             try:
                 async with asyncio.timeout(_LAUNCH_SECONDS):
                     self._browser = await self._launch()
+                    await self._guard(self._browser)
             except Exception as error:
                 _log.exception("chrome did not start", executable=str(self._options.executable))
                 await self._stop()
@@ -85,6 +103,8 @@ class Chrome:
             return self._browser
 
     async def _launch(self) -> Browser:
+        # Its screenshots would wait for fonts without a bound; ours have waited for them before.
+        os.environ["PW_TEST_SCREENSHOT_NO_FONTS_READY"] = "1"
         self._playwright = await async_playwright().start()
         return await self._playwright.chromium.launch(
             executable_path=self._options.executable,
@@ -96,6 +116,14 @@ class Chrome:
             handle_sigterm=False,
             handle_sighup=False,
         )
+
+    async def _guard(self, browser: Browser) -> None:
+        """Against what its pages may do to it and to each other."""
+        cdp = await browser.new_browser_cdp_session()
+        self.crashes.listen(cdp)
+        DetachedPopups().listen(cdp)
+        await cdp.send("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
+        self._memory_guard.start()
 
     def _on_disconnected(self, browser: Browser) -> None:
         if browser is self._browser:
@@ -110,7 +138,9 @@ class Chrome:
         if options.proxy is not None:
             given["proxy"]["server"] = await self._egress.pinned(options.proxy.server)
         with context_errors():
-            return await self._owned(browser.new_context(accept_downloads=False, **given))
+            context = await self._owned(browser.new_context(accept_downloads=False, **given))
+        limit_popups(context)
+        return context
 
     async def new_page(self, context: BrowserContext) -> Page:
         """Raises InvalidRequest (an option that only a page shows to be wrong) or BrowserUnavailable."""
@@ -134,6 +164,7 @@ class Chrome:
 
     async def _stop(self) -> None:
         """Closes from any half-started state. Playwright's driver kills what does not close by itself."""
+        self._memory_guard.stop()
         browser, self._browser = self._browser, None
         playwright, self._playwright = self._playwright, None
         if browser is not None:

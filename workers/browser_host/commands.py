@@ -51,7 +51,7 @@ class Commands:
     async def _one_shot_capture(self, params: Params) -> Params:
         request = OneShotCaptureRequest.model_validate_json(params["request"])
         async with self._as_job(params["job_id"]), _deadline(request), self._fresh_page(request) as page:
-            return _result(await self._captures.take(page, request, browser_version=self._chrome.version))
+            return _result(await self._captures.take(page, request))
 
     @asynccontextmanager
     async def _fresh_page(self, request: OneShotCaptureRequest) -> AsyncIterator[Page]:
@@ -75,7 +75,7 @@ class Commands:
                 async with _deadline(request):
                     await held.scripts.follow(params["scripts"])
                     page = await held.ensure_page()
-                    taken = await self._captures.take(page, request, browser_version=self._chrome.version)
+                    taken = await self._captures.take(page, request)
             except BaseException as error:
                 await held.discard_page()
                 if isinstance(error, BrowserUnavailable):

@@ -52,7 +52,7 @@ class BrowserHost:
         self._storage = storage
         recorders = ResponseRecorders(store.responses)
         self._sessions = Sessions(chrome, self._egress, limit=options.session_limit, recorders=recorders)
-        self._commands = Commands(chrome, self._sessions, Captures(self._egress))
+        self._commands = Commands(chrome, self._sessions, Captures(self._egress, chrome))
         self._server = HostServer(options.socket_path, self._commands.table())
         self._warnings = ExpiryWarnings(store.events)
         self._started_at = utc_now()

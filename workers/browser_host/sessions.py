@@ -11,6 +11,8 @@ from fleet.models.session import SessionRequest
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
+from workers.browser_host.popups import close_page
+from workers.browser_host.renderer import answers
 from workers.browser_host.response_recorder import ResponseRecorder, ResponseRecorders
 from workers.browser_host.scripts import ContextScripts
 
@@ -26,6 +28,8 @@ class HeldSession:
     recorder: ResponseRecorder | None = None
 
     async def ensure_page(self) -> Page:
+        if self.page is not None and not await answers(self.page):
+            await self.discard_page()
         if self.page is None or self.page.is_closed():
             page = self.page = await self.chrome.new_page(self.context)
             page.once("crash", self._forget)
@@ -44,16 +48,7 @@ class HeldSession:
     async def discard_page(self) -> None:
         page, self.page = self.page, None
         if page is not None:
-            await _close_page(page)
-
-
-async def _close_page(page: Page) -> None:
-    # A page in an endless loop takes Playwright half a second to close; one that hangs is left to its context.
-    try:
-        async with asyncio.timeout(5):
-            await page.close(run_before_unload=False)
-    except Exception:  # noqa: BLE001, S110  # closing is best effort, the context's end takes the page along
-        pass
+            await close_page(page)
 
 
 class Sessions:
@@ -99,6 +94,7 @@ class Sessions:
             page = await held.ensure_page()
             if request.url is not None:
                 await goto(page, request.url, Goto(), self._egress)
+                self._chrome.idle.begin(page)
         except BaseException:
             await self.close(session_id)
             raise

@@ -22,6 +22,7 @@ from workers.browser_host.captures import Captures
 from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.page_limits import PageLimits
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.sessions import Sessions
 
@@ -73,15 +74,15 @@ class Captured:
 class Browser:
     """Works from `start` to `stop`; Chrome starts when it is first needed."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, *, limits: PageLimits | None = None) -> None:
         """Without a store no session may record responses."""
         # Connects at the first command.
         responses = (store or open_store(Settings(), retries=0)).responses
         self._egress = EgressProxy(EGRESS)
-        self.chrome = Chrome(chrome_options(), self._egress, on_died=lambda: None)
+        self.chrome = Chrome(chrome_options(), self._egress, on_died=lambda: None, limits=limits)
         recorders = ResponseRecorders(responses)
         self.sessions = Sessions(self.chrome, self._egress, limit=SESSION_LIMIT, recorders=recorders)
-        self.commands = Commands(self.chrome, self.sessions, Captures(self._egress))
+        self.commands = Commands(self.chrome, self.sessions, Captures(self._egress, self.chrome))
 
     async def start(self) -> None:
         await self._egress.start()
