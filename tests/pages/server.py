@@ -12,6 +12,7 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from tests.pages.hostile_pages import HOSTILE_PAGES
 from tests.pages.state_pages import STATE_PAGES
 
 HTML = "text/html; charset=utf-8"
@@ -315,4 +316,5 @@ PAGES: dict[str, Page] = {
     "headers": _headers,
     "cookie": _cookie,
     **STATE_PAGES,
+    **HOSTILE_PAGES,
 }  # fmt: skip
