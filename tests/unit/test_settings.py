@@ -7,7 +7,12 @@ from fleet.settings import Settings, settings
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "configuration.md"
-_READ_ENVIRONMENT = {Path("fleet/settings.py"), Path("workers/host_process.py")}
+# Playwright takes a switch from there alone.
+_READ_ENVIRONMENT = {
+    Path("fleet/settings.py"),
+    Path("workers/host_process.py"),
+    Path("workers/browser_host/chrome.py"),
+}
 
 
 @pytest.fixture(autouse=True)
