@@ -5,13 +5,11 @@ from math import ceil
 from time import time
 
 from limits import parse
-from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from fleet import keys
-from fleet.errors import StoreUnavailable
-from fleet.store.connection import RedisClient
+from fleet.store.connection import RedisClient, translated_errors
 
 
 @dataclass(frozen=True)
@@ -27,19 +25,15 @@ class Allowance:
 class RateStore:
     def __init__(self, client: RedisClient, url: str, *, rate: str) -> None:
         """`rate`: for example `5/minute`."""
-        storage = RedisStorage(
-            url, connection_pool=client.connection_pool, key_prefix=keys.RATE_PREFIX, wrap_exceptions=True
-        )
+        storage = RedisStorage(url, connection_pool=client.connection_pool, key_prefix=keys.RATE_PREFIX)
         self._limiter = MovingWindowRateLimiter(storage)
         self._rate = parse(rate)
 
     def take(self, who: str) -> Allowance:
         """One more by `who`, if the rate allows it."""
-        try:
+        with translated_errors():
             is_granted = self._limiter.hit(self._rate, who)
             window = self._limiter.get_window_stats(self._rate, who)
-        except StorageError as error:
-            raise StoreUnavailable("The store does not answer. Try again in a few seconds.") from error
         return Allowance(
             is_granted=is_granted,
             limit=self._rate.amount,

@@ -27,7 +27,7 @@ class PageLimits:
     console_messages_per_second: int = 250
     frames_per_second: int = 2_000
     frame_bytes_per_second: int = 16 * 1024**2
-    popups_per_second: int = 20
+    popups_per_capture: int = 20
     loads_per_second: int = 5
 
 

@@ -34,7 +34,7 @@ class PageWatch:
         self._flooded = asyncio.Event()
         self._frames = _Rate(limits.frames_per_second, self._flooded)
         self._frame_bytes = _Rate(limits.frame_bytes_per_second, self._flooded)
-        self._popups = _Rate(limits.popups_per_second, self._flooded)
+        self._popups_left = limits.popups_per_capture
         self._loads = _Rate(limits.loads_per_second, self._flooded)
         self._listeners = {
             "console": self._on_console,
@@ -80,7 +80,9 @@ class PageWatch:
         await stop.stop("The page floods the console.")
 
     def _on_popup(self, _page: Page) -> None:
-        self._popups.count(1)
+        self._popups_left -= 1
+        if self._popups_left < 0:
+            self._flooded.set()
 
     def _on_load(self, _page: Page) -> None:
         self._loads.count(1)

@@ -112,40 +112,20 @@ def test_each_hostile_page_has_its_test() -> None:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=str)
-async def test_a_hostile_page_has_its_own_end(hostile_browser: Browser, pages: PagesServer, hostile: Hostile) -> None:
-    session_id = await hostile_browser.open_session()
+async def test_a_hostile_page_has_its_own_end_and_harms_nothing_else(
+    hostile_browser: Browser, pages: PagesServer, hostile: Hostile
+) -> None:
+    """Its code or warning is its own, memory stays bounded, the renderers idle, and its session captures on."""
+    session_id = await hostile_browser.open_session(url=f"{pages.url}/cookie")
+    watching = asyncio.create_task(_peak_of_memory(highest := [0]))
     end, captured = await _end(_attack(hostile_browser, session_id, pages, hostile))
+    watching.cancel()
     assert end == hostile.end
     assert captured is None or hostile.warning in " ".join(captured.visit.warnings)
-
-
-@pytest.mark.parametrize("hostile", HOSTILE, ids=str)
-async def test_after_a_hostile_page_its_session_captures_on_and_is_still_logged_in(
-    hostile_browser: Browser, pages: PagesServer, hostile: Hostile
-) -> None:
-    session_id = await hostile_browser.open_session(url=f"{pages.url}/cookie")
-    await _end(_attack(hostile_browser, session_id, pages, hostile))
-    captured = await hostile_browser.capture_in(session_id, f"{pages.url}/cookie", outputs=[HTML_OUTPUT])
-    assert captured.told == {"cookie": 1, "storage": 1}
-
-
-@pytest.mark.parametrize("hostile", HOSTILE, ids=str)
-async def test_after_a_hostile_page_the_renderers_idle(
-    hostile_browser: Browser, pages: PagesServer, hostile: Hostile
-) -> None:
-    session_id = await hostile_browser.open_session()
-    await _end(_attack(hostile_browser, session_id, pages, hostile))
-    await comes_true(lambda: _idles(hostile_browser), seconds=30)
-
-
-@pytest.mark.parametrize("hostile", HOSTILE, ids=str)
-async def test_a_hostile_page_does_not_take_the_worker_s_memory(
-    hostile_browser: Browser, pages: PagesServer, hostile: Hostile
-) -> None:
-    watching = asyncio.create_task(_peak_of_memory(highest := [0]))
-    await _end(_attack(hostile_browser, await hostile_browser.open_session(), pages, hostile))
-    watching.cancel()
     assert highest[0] < _MEMORY_BYTES
+    await comes_true(lambda: _idles(hostile_browser), seconds=30)
+    after = await hostile_browser.capture_in(session_id, f"{pages.url}/cookie", outputs=[HTML_OUTPUT])
+    assert after.told == {"cookie": 1, "storage": 1}
 
 
 async def test_an_array_buffer_over_the_limit_is_noticed_between_captures(
