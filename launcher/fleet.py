@@ -151,6 +151,8 @@ class Fleet:
                 *("--concurrency", str(self._options.concurrency)),
                 # KiB; a child takes 60 to 70 MB, and more only if something in it leaks.
                 *("--max-memory-per-child", "300000"),
+                # Against what leaks too slowly for that.
+                *("--max-tasks-per-child", "10000"),
                 *("--loglevel", "WARNING"),
             ],
         )

@@ -9,7 +9,7 @@ from fleet.store import JOB_HARD_LIMIT_SECONDS, JOB_SOFT_LIMIT_SECONDS, VISIBILI
 from workers.creation_queue import CreationQueue
 from workers.drain import Drain
 from workers.hooks import connect_hooks
-from workers.host_watch import HostWatch
+from workers.host_watch import HostEndWatch, HostHangWatch
 from workers.lost_workers import LostWorkers
 
 app = Celery("fleet", broker=settings().redis_url, include=["workers.tasks.captures", "workers.tasks.sessions"])
@@ -37,5 +37,5 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS, "socket_keepalive": True},
 )
-app.steps["consumer"].update([CreationQueue, Drain, HostWatch, LostWorkers])
+app.steps["consumer"].update([CreationQueue, Drain, HostEndWatch, HostHangWatch, LostWorkers])
 connect_hooks()

@@ -6,38 +6,20 @@ Creations then wait in Redis, where another worker can take them, and where they
 from typing import Any
 
 import structlog
-from celery import bootsteps
 
 from fleet.errors import StoreUnavailable
 from fleet.queues import SESSIONS_QUEUE
-from fleet.settings import settings
-from fleet.store import open_store
+from workers.regular_look import RegularLook
 
 _log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 0.5
 
+class CreationQueue(RegularLook):
+    seconds = 0.5
 
-class CreationQueue(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publishes no types
-    """A step of Celery's consumer: looks for room by the consumer's own timer, so that no thread is needed."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-
-    def __init__(self, consumer: Any, **options: Any) -> None:
-        super().__init__(consumer, **options)
-        self._room = open_store(settings(), retries=0).room
-        self._timer: Any = None
-
-    def start(self, consumer: Any) -> None:
-        self._timer = consumer.timer.call_repeatedly(_LOOK_SECONDS, self._follow_room, (consumer,))
-
-    def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery hands it over
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _follow_room(self, consumer: Any) -> None:
+    def look(self, consumer: Any) -> None:
         try:
-            has_room = self._room.is_there(consumer.hostname)
+            has_room = self.store.room.is_there(consumer.hostname)
         except StoreUnavailable:
             # The consumer notices by itself, and connects again.
             return

@@ -52,6 +52,7 @@ class HostProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._quick_ends = 0
+        self._restarts = 0
         self._start_at: float | None = None
 
     def start(self) -> None:
@@ -61,6 +62,7 @@ class HostProcess:
         command = [
             *(sys.executable, "-m", "workers.browser_host"),
             *("--worker", self._worker_name, "--socket", str(self._socket), "--parent", str(os.getpid())),
+            *("--restarts", str(self._restarts)),
         ]
         # A session of its own: Ctrl-C in a terminal reaches the parent only, which stops the host last.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
@@ -98,6 +100,7 @@ class HostProcess:
         pause = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (self._quick_ends - 1))
         _log.error("browser host lost", exit_code=exit_code, next_start_in_seconds=pause)
         self._start_at = now + pause
+        self._restarts += 1
 
     def tell_to_stop(self) -> None:
         """Its calls in hand are answered at once; `stop` waits for its end."""

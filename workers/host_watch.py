@@ -4,61 +4,51 @@ import time
 from typing import Any
 
 import structlog
-from celery import bootsteps
 from celery.platforms import EX_FAILURE
 from celery.worker import state
 
 from fleet.errors import StoreUnavailable
 from fleet.settings import settings
-from fleet.store import open_store
 from workers.hooks import host
 from workers.host_process import HostKeepsEnding
+from workers.regular_look import RegularLook
 
 _log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 0.5
-_LEASE_LOOK_SECONDS = 5.0
 # Beyond a start of Chrome that takes its longest.
 _FIRST_LEASE_SECONDS = 60.0
 # Of FLEET_HEALTH_SECONDS, beyond the time of the lease itself.
 _HEALTH_ROUNDS = 2
 
 
-class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publishes no types
-    """By the consumer's own timer, so that no thread is needed in a process that forks."""
+class HostEndWatch(RegularLook):
+    seconds = 0.5
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-
-    def __init__(self, consumer: Any, **options: Any) -> None:
-        super().__init__(consumer, **options)
-        self._workers = open_store(settings(), retries=0).workers
-        self._patience = settings().health_seconds * _HEALTH_ROUNDS
-        self._leased_at = time.monotonic()
-        # The host that has had a lease; another one is still starting.
-        self._leased_pid: int | None = None
-        self._timers: list[Any] = []
-
-    def start(self, consumer: Any) -> None:
-        self._leased_at = time.monotonic()
-        self._timers = [
-            consumer.timer.call_repeatedly(_LOOK_SECONDS, self._replace_if_ended),
-            consumer.timer.call_repeatedly(_LEASE_LOOK_SECONDS, self._kill_if_hung, (consumer.hostname,)),
-        ]
-
-    def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery hands it over
-        for timer in self._timers:
-            timer.cancel()
-
-    def _replace_if_ended(self) -> None:
+    def look(self, consumer: Any) -> None:  # noqa: ARG002  # the base class's signature
         try:
             host().replace_if_ended()
         except HostKeepsEnding as error:
             _log.critical("worker gives up", cause=str(error))
             state.should_stop = EX_FAILURE
 
-    def _kill_if_hung(self, name: str) -> None:
+
+class HostHangWatch(RegularLook):
+    seconds = 5.0
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._patience = settings().health_seconds * _HEALTH_ROUNDS
+        self._leased_at = time.monotonic()
+        # The host that has had a lease; another one is still starting.
+        self._leased_pid: int | None = None
+
+    def start(self, consumer: Any) -> None:
+        self._leased_at = time.monotonic()
+        super().start(consumer)
+
+    def look(self, consumer: Any) -> None:
         try:
-            has_lease = self._workers.report(name) is not None
+            has_lease = self.store.workers.report(consumer.hostname) is not None
         except StoreUnavailable:
             has_lease = True
         now, pid = time.monotonic(), host().pid

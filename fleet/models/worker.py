@@ -27,6 +27,8 @@ class WorkerReport(Record):
     temp_bytes: int = 0
     admits_sessions: bool = True
     draining: bool = False
-    # Replacements of Chrome so far, by cause, and sessions rebuilt, both since `started_at`.
+    # Since the worker was started: browser hosts replaced. Since `started_at`, which is the host's own: Chromes
+    # replaced, by cause, and sessions restored.
+    host_restarts: int = 0
     chrome_restarts: dict[str, int] = {}
     sessions_restored: int = 0

@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--worker", required=True)
     parser.add_argument("--socket", required=True, type=Path)
     parser.add_argument("--parent", required=True, type=int, help="process id; the host ends with it")
+    parser.add_argument("--restarts", default=0, type=int, help="how many hosts of this worker were replaced")
     given = parser.parse_args()
     die_with(given.parent)
     config = settings()
@@ -56,6 +57,7 @@ async def _serve(given: argparse.Namespace, config: Settings) -> None:
         upkeep=Upkeep(captures=config.chrome_captures, age_seconds=config.chrome_hours * 3600),
         egress=parse_policy(config.egress_allow),
         parent=given.parent,
+        restarts=given.restarts,
         memory_limit_bytes=config.memory_limit_mb * 2**20,
     )
     chrome_options = ChromeOptions(

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -16,7 +14,6 @@ from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.egress import EgressPolicy
 from fleet.errors import BrowserUnavailable, FleetError, WorkerStopping
-from fleet.models.session import EndReason
 from fleet.models.worker import WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
@@ -29,12 +26,14 @@ from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
 from workers.browser_host.gate import Gate
 from workers.browser_host.memory_guard import MemoryGuard, MemoryPressure
+from workers.browser_host.memory_relief import MemoryRelief
 from workers.browser_host.node_usage import NodeIds, NodeMeter
 from workers.browser_host.open_context import ContextOpener
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
 from workers.browser_host.session_memory import SessionMemory
 from workers.browser_host.sessions import HeldSession, Sessions
+from workers.browser_host.sweep import Sweep
 from workers.link.server import HostServer
 from workers.node_folder import process_record
 from workers.process_table import tree
@@ -42,8 +41,6 @@ from workers.process_table import tree
 _WARNING_LOOK_SECONDS = 5.0
 _MEMORY_LOOK_SECONDS = 5.0
 _WEAR_LOOK_SECONDS = 5.0
-# A slot without a context is given back after this; a child waits for its host for at most 15 s.
-_UNHELD_SECONDS = 60.0
 # How long work may take to end before Chrome is replaced; new work waits meanwhile.
 _QUIET_SECONDS = 10.0
 # Contexts are rebuilt a few at a time, so that the jobs that wait get their share of Chrome.
@@ -65,6 +62,8 @@ class HostOptions:
     egress: EgressPolicy
     # Of the Celery worker, with all of which the host shares the limit.
     parent: int
+    # Hosts of this worker before this one.
+    restarts: int
     memory_limit_bytes: int
 
 
@@ -75,7 +74,6 @@ class BrowserHost:
         self._options = options
         self._name = options.worker_name
         self._store = store
-        self._storage = storage
         self._egress = EgressProxy(options.egress)
         self._keeper = ChromeKeeper(chrome_options, self._egress, upkeep=options.upkeep, on_lost=self._on_chrome_lost)
         opener = ContextOpener(self._keeper, ResponseRecorders(store.responses))
@@ -95,18 +93,26 @@ class BrowserHost:
         ids = NodeIds(parent=options.parent, host=os.getpid())
         self._meter = NodeMeter(ids, options.socket_path.parent, limit_bytes=options.memory_limit_bytes)
         self._session_memory = SessionMemory(store.sessions)
+        relief = MemoryRelief(
+            self._keeper,
+            self._sessions,
+            self._checkpoints,
+            self._session_memory,
+            store.sessions,
+            close_ended=self._close_ended,
+        )
         self._pressure = MemoryPressure()
         self._memory_guard = MemoryGuard(
             self._pressure,
-            drop_caches=self._drop_caches,
-            park_idle=self._park_idle,
-            end_largest=self._end_largest,
+            drop_caches=relief.drop_caches,
+            park_idle=relief.park_idle,
+            end_largest=relief.end_largest,
         )
         self._record = process_record(options.socket_path.parent)
         self._started_at = utc_now()
         self._has_lease = False
         self._draining = False
-        self._unheld_since: dict[str, float] = {}
+        self._sweep = Sweep(store, storage, self._sessions, worker_name=self._name, close_ended=self._close_ended)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
 
@@ -124,7 +130,7 @@ class BrowserHost:
             asyncio.create_task(_every(_MEMORY_LOOK_SECONDS, self._measure_sessions)),
             asyncio.create_task(_every(_WEAR_LOOK_SECONDS, self._replace_worn_chrome)),
             asyncio.create_task(_every(self._options.health_seconds, self._keeper.check)),
-            asyncio.create_task(_every(self._options.sweep_seconds, self._sweep, at_once_when=self._sweep_now)),
+            asyncio.create_task(_every(self._options.sweep_seconds, self._sweep.run, at_once_when=self._sweep_now)),
         ]
         try:
             await _first_of(until, self._keeper.gave_up)
@@ -229,6 +235,7 @@ class BrowserHost:
             **usage.report_fields(),
             admits_sessions=self._pressure.admits_sessions and not self._draining,
             draining=self._draining,
+            host_restarts=self._options.restarts,
             chrome_restarts=self._keeper.restarts,
             sessions_restored=self._restoration.restored,
         )
@@ -246,31 +253,6 @@ class BrowserHost:
 
     async def _measure_sessions(self) -> None:
         await self._session_memory.measure(self._sessions.all)
-
-    async def _drop_caches(self) -> None:
-        await (await self._keeper.current()).drop_caches()
-
-    async def _park_idle(self, bytes_wanted: int) -> None:
-        """Those that were not used for longest first; their next use rebuilds them."""
-        sizes = dict(self._session_memory.largest_first())
-        idle = [held for held in self._sessions.all if held.opened is not None and not held.busy.locked()]
-        for held in sorted(idle, key=lambda held: held.used_at):
-            async with held.busy:
-                await self._checkpoints.take(held)
-                await self._sessions.park(held)
-            _log.warning("session parked: memory runs short", session=held.id)
-            bytes_wanted -= sizes.get(held.id, 0)
-            if bytes_wanted <= 0:
-                return
-
-    async def _end_largest(self) -> None:
-        held = {held.id for held in self._sessions.all if held.opened is not None}
-        for session_id, size in self._session_memory.largest_first():
-            if session_id in held:
-                _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
-                await asyncio.to_thread(self._store.sessions.end, session_id, EndReason.MEMORY)
-                await self._close_ended(session_id)
-                return
 
     async def _drain(self) -> None:
         """Closes every session once its job is done, for another worker to take."""
@@ -302,41 +284,6 @@ class BrowserHost:
         held = self._sessions.ids
         if held:
             await asyncio.to_thread(lambda: self._warnings.look(self._store.sessions.remaining(held)))
-
-    async def _sweep(self) -> None:
-        """What was missed: contexts without a key, slots without a context, artifacts past their time."""
-        held = self._sessions.ids
-        workers = await asyncio.to_thread(self._store.sessions.workers_of, held)
-        for session_id in held:
-            # A session that is still being created has no worker yet.
-            if session_id not in workers or workers[session_id] not in {None, self._name}:
-                await self._close_ended(session_id)
-        for session_id in await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids)):
-            self._sessions.expect(session_id)
-        await asyncio.to_thread(self._sweep_storage, utc_now())
-
-    def _sweep_slots(self, held: set[str]) -> list[str]:
-        """Gives back slots of sessions that are over or elsewhere, or whose creation never came; the other way round,
-        the sessions that this worker should hold and does not.
-        """
-        unheld = set(self._store.slots.holders(self._name)) - held
-        workers = self._store.sessions.workers_of(sorted(unheld))
-        mine = [session_id for session_id, worker in workers.items() if worker == self._name]
-        # A slot is claimed before its context is opened, and before its session has a worker.
-        coming = self._coming({session_id for session_id, worker in workers.items() if worker is None})
-        for session_id in unheld.difference(mine, coming):
-            self._store.slots.release(self._name, session_id)
-            _log.warning("slot without a context released", session=session_id)
-        return mine
-
-    def _coming(self, claimed: set[str]) -> set[str]:
-        now = time.monotonic()
-        self._unheld_since = {session_id: self._unheld_since.get(session_id, now) for session_id in claimed}
-        return {session_id for session_id, since in self._unheld_since.items() if now - since <= _UNHELD_SECONDS}
-
-    def _sweep_storage(self, now: datetime) -> None:
-        if removed := self._storage.sweep(now):
-            _log.info("expired artifacts removed", folders=removed)
 
     def _leave(self) -> None:
         with contextlib.suppress(FleetError):

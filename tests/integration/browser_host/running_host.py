@@ -112,6 +112,7 @@ async def start_host(
         upkeep=upkeep,
         egress=EGRESS,
         parent=os.getpid(),
+        restarts=0,
         memory_limit_bytes=settings.memory_limit_mb * 2**20,
     )
     chrome_start = chrome_options()

@@ -225,6 +225,7 @@ def test_a_host_that_stands_still_is_replaced(own_redis: RedisServer, tmp_path: 
         os.kill(host, signal.SIGSTOP)
         eventually(lambda: alive([host]) == [], seconds=90)
         eventually(lambda: session_of(one.fleet, session_id).generation == 2, seconds=60)
+        assert [report.host_restarts for report in one.fleet.store.workers.alive()] == [1]
 
 
 def is_given_up(worker: Worker) -> bool:
