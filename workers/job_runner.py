@@ -121,7 +121,7 @@ class JobRunner:
         self._finish(job, self._session_work(job.kind))
 
     def restore_session(self, session_id: str, *, worker: str) -> str | None:
-        """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises NoRoom."""
+        """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises NoRoom or WorkerLeaves."""
         if not self._claim_slot(session_id, worker):
             raise NoRoom
         bound = self._store.session_moves.bind(session_id, worker)
@@ -131,15 +131,21 @@ class JobRunner:
             return None
         try:
             self._host.call("restore_session", {"session_id": session_id}, timeout_seconds=_SESSION_OPEN_SECONDS)
-        except (BrowserUnavailable, WorkerStopping, Unavailable) as error:
-            self._store.session_moves.give_up(session_id, worker)
-            self._store.slots.release(worker, session_id)
+        except WorkerStopping as error:
+            self._let_go(session_id, worker)
+            raise WorkerLeaves from error
+        except (BrowserUnavailable, Unavailable) as error:
+            self._let_go(session_id, worker)
             raise NoRoom from error
         except FleetError as error:
             self._store.sessions.end(session_id, EndReason.CRASHED)
             self._store.slots.release(worker, session_id)
             _log.error("session not restored", session=session_id, code=error.code, cause=error.message)
         return worker
+
+    def _let_go(self, session_id: str, worker: str) -> None:
+        self._store.session_moves.give_up(session_id, worker)
+        self._store.slots.release(worker, session_id)
 
     def _claim_slot(self, session_id: str, worker: str) -> bool:
         """True also for a session that has ended meanwhile: its creation fails without a slot."""

@@ -7,8 +7,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery.exceptions import Reject
+from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
+from workers.celery_app import app
 from workers.child import store
 from workers.job_runner import NoRoom, WorkerLeaves
 
@@ -25,12 +27,19 @@ def message_in_hand(request: Any) -> Iterator[None]:
     except StoreUnavailable as error:
         # The outcome could not be recorded, so the message must not be lost either.
         raise Reject(error, requeue=True) from error
-    except NoRoom as error:
-        _drop(request)
+    except NoRoom:
         # Soon this worker has left the queue; until then the message must not spin.
         time.sleep(random.uniform(0.1, 0.3))
-        raise Reject(error, requeue=True) from error
+        _send_again(request)
     _drop(request)
+
+
+def _send_again(request: Any) -> None:
+    """Under its own id. Not by rejecting it: a worker that stops has closed the channel that would take it back."""
+    try:
+        app.send_task(request.task, args=request.args, task_id=request.id, queue=request.delivery_info["routing_key"])
+    except OperationalError as error:
+        raise Reject(error, requeue=True) from error
 
 
 def _drop(request: Any) -> None:
