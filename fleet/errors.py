@@ -14,6 +14,7 @@ FleetError
 │   ├── EgressBlocked  NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
 │   ├── ActionFailed
+│   ├── OutOfMemory  PageUnresponsive
 │   └── WaitTimeout  SelectorNotFound  CaptureTimeout  CaptureFailed  OutputTooLarge
 └── FleetFault              the fleet itself failed the job; the job may be sent again
     └── BrowserUnavailable  WorkerStopping  WorkerLost  SessionRestored  JobCancelled  InternalError
@@ -278,6 +279,18 @@ class PageCrashed(PageError):
     """The page's renderer process died."""
 
     code = "page_crashed"
+
+
+class OutOfMemory(PageError):
+    """The page keeps more in memory than FLEET_HEAP_LIMIT_MB allows."""
+
+    code = "out_of_memory"
+
+
+class PageUnresponsive(PageError):
+    """The page floods its browser with WebSocket frames, popups or reloads."""
+
+    code = "page_unresponsive"
 
 
 class WaitTimeout(PageError):

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from tests.pages.form_pages import FORM_PAGES
+from tests.pages.hostile_pages import HOSTILE_PAGES
 from tests.pages.state_pages import STATE_PAGES
 
 HTML = "text/html; charset=utf-8"
@@ -339,4 +340,5 @@ PAGES: dict[str, Page] = {
     "cookie": _cookie,
     **STATE_PAGES,
     **FORM_PAGES,
+    **HOSTILE_PAGES,
 }  # fmt: skip

@@ -3,15 +3,23 @@
 import time
 from dataclasses import dataclass
 
-from playwright.async_api import Page
+from playwright.async_api import CDPSession, Page
 
+from fleet.errors import PageCrashed
 from fleet.models.capture import CaptureRequest
 from fleet.models.manifest import PageVisit, Timings
 from workers.browser_host.actions import run_actions
+from workers.browser_host.chrome import Chrome
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.heap_watch import Heap, HeapWatch
 from workers.browser_host.navigation import open_page, redirects, settle
 from workers.browser_host.outputs import TakenOutput, take_output
 from workers.browser_host.page_watch import PageWatch
+from workers.browser_host.popups import close_page, close_popups
+from workers.browser_host.racing import beside
+from workers.browser_host.renderer import Renderer
+from workers.browser_host.script_stop import ScriptStop
+from workers.browser_host.service_workers import keep_removing_hung_service_workers, remove_hung_service_workers
 from workers.browser_host.translation import page_errors
 
 
@@ -27,19 +35,47 @@ class Captures:
     def __init__(self, egress: EgressProxy) -> None:
         self._egress = egress
 
-    async def take(self, page: Page, request: CaptureRequest, *, browser_version: str) -> Taken:
-        """Raises a PageError, InvalidRequest or BrowserUnavailable."""
-        with page_errors(), PageWatch(page, self._egress) as watch:
-            return await watch.unless_crashed(self._take(page, request, watch, browser_version))
+    async def take(self, chrome: Chrome, page: Page, request: CaptureRequest) -> Taken:
+        """`chrome` is the page's. Raises a PageError, InvalidRequest or BrowserUnavailable."""
+        await chrome.idle.end(page)
+        await remove_hung_service_workers(page)
+        try:
+            with page_errors(), PageWatch(page, self._egress, chrome.limits) as watch:
+                return await watch.unless_crashed(self._within_limits(chrome, page, request, watch))
+        except PageCrashed as crashed:
+            raise await chrome.crashes.error_of(page) from crashed
+        except BaseException:
+            await close_popups(page)
+            raise
+        finally:
+            await remove_hung_service_workers(page)
+            chrome.idle.begin(page)
 
-    async def _take(self, page: Page, request: CaptureRequest, watch: PageWatch, browser_version: str) -> Taken:
+    async def _within_limits(self, chrome: Chrome, page: Page, request: CaptureRequest, watch: PageWatch) -> Taken:
+        limits = chrome.limits
+        renderer = await Renderer.of(page)
+        warnings: list[str] = []
+        stop, heap = ScriptStop(renderer, warnings), Heap(page, renderer)
+        looks = HeapWatch(page, heap, limits, stop, leaves=request.url is not None)
+        work = beside(looks.watch(), self._visit(page, renderer.cdp, request, watch, warnings))
+        taken = await watch.unless_flooded(stop, beside(keep_removing_hung_service_workers(page, limits), work))
+        if stop.has_stopped:
+            await close_popups(page)
+            await close_page(page)
+        # A session's page lives for many captures. After an error it does not.
+        await heap.close()
+        return taken
+
+    async def _visit(
+        self, page: Page, cdp: CDPSession, request: CaptureRequest, watch: PageWatch, warnings: list[str]
+    ) -> Taken:
         started = time.perf_counter()
         response = await open_page(page, request, self._egress)
         navigated = time.perf_counter()
         await settle(page, request)
-        warnings = await run_actions(page, request, self._egress)
+        warnings += await run_actions(page, request, self._egress)
         settled = time.perf_counter()
-        outputs = [await take_output(page, output, warnings) for output in request.outputs]
+        outputs = [await take_output(page, cdp, output, warnings) for output in request.outputs]
         title = await page.title()
         captured = time.perf_counter()
         visit = PageVisit(
@@ -52,12 +88,17 @@ class Captures:
             failed_requests=watch.failed_requests,
             blocked_requests=watch.blocked_requests,
             warnings=warnings,
-            browser_version=browser_version,
+            browser_version=_version(page),
             timings=Timings(
                 navigate=_ms(navigated - started), settle=_ms(settled - navigated), capture=_ms(captured - settled)
             ),
         )
         return Taken(visit, outputs)
+
+
+def _version(page: Page) -> str:
+    browser = page.context.browser
+    return browser.version if browser else ""
 
 
 def _ms(seconds: float) -> float:

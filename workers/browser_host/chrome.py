@@ -16,8 +16,13 @@ from playwright.async_api import Error as PlaywrightError
 from fleet.errors import BrowserUnavailable
 from fleet.models.context import ContextOptions
 from workers.browser_host.chrome_folder import ChromeFolder
+from workers.browser_host.crash_reasons import CrashReasons
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.browser_host.idle_watch import IdleWatches
+from workers.browser_host.page_limits import PageLimits, page_limits
+from workers.browser_host.popups import DetachedPopups, limit_popups
 from workers.browser_host.racing import unless
+from workers.browser_host.renderer_guard import RendererGuard
 from workers.browser_host.translation import context_errors
 from workers.process_table import Process, read_process, tree
 
@@ -32,6 +37,8 @@ class ChromeOptions:
     executable: Path
     heap_limit_mb: int
     sandbox: bool
+    # None: as the heap limit has it.
+    limits: PageLimits | None = None
 
 
 def arguments(options: ChromeOptions) -> list[str]:
@@ -52,7 +59,12 @@ def arguments(options: ChromeOptions) -> list[str]:
 class Chrome:
     """`ended` is set as soon as Chrome or its driver is gone: asked to, or not."""
 
-    def __init__(self, egress: EgressProxy) -> None:
+    def __init__(self, options: ChromeOptions, egress: EgressProxy) -> None:
+        self.limits = options.limits or page_limits(options.heap_limit_mb)
+        self.crashes = CrashReasons()
+        self.idle = IdleWatches(self.limits)
+        self._guard = RendererGuard(self.limits.process_bytes, on_killed=self.crashes.note_killed)
+        self._options = options
         self._egress = egress
         self._orphans: set[asyncio.Task[None]] = set()
         self._playwright: Playwright | None = None
@@ -68,10 +80,11 @@ class Chrome:
     @classmethod
     async def launch(cls, options: ChromeOptions, egress: EgressProxy) -> Self:
         """Raises BrowserUnavailable; then nothing of it is left."""
-        chrome = cls(egress)
+        chrome = cls(options, egress)
         try:
             async with asyncio.timeout(_LAUNCH_SECONDS):
-                await chrome._launch(options)
+                await chrome._launch()
+                await chrome._guard_pages()
         except BaseException as error:
             await chrome.close()
             if not isinstance(error, Exception):
@@ -82,16 +95,18 @@ class Chrome:
         _log.info("chrome started", version=chrome.version, pid=chrome.pid)
         return chrome
 
-    async def _launch(self, options: ChromeOptions) -> None:
+    async def _launch(self) -> None:
+        # Its screenshots would wait for fonts without a bound; ours have waited for them before.
+        os.environ["PW_TEST_SCREENSHOT_NO_FONTS_READY"] = "1"
         before = set(_children())
         with self._folder.for_what_starts():
             self._playwright = await async_playwright().start()
         (driver,) = set(_children()) - before
         self._driver = read_process(driver)
         self._browser = await self._playwright.chromium.launch(
-            executable_path=options.executable,
-            args=arguments(options),
-            chromium_sandbox=options.sandbox,
+            executable_path=self._options.executable,
+            args=arguments(self._options),
+            chromium_sandbox=self._options.sandbox,
             # Without the bypass rule Chrome would reach loopback directly.
             proxy={"server": self._egress.url, "bypass": "<-loopback>"},
             handle_sigint=False,
@@ -106,6 +121,14 @@ class Chrome:
         for process in (self._main, self._driver):
             if process is not None:
                 self._watch(process.pid)
+
+    async def _guard_pages(self) -> None:
+        """Against what its pages may do to it and to each other."""
+        assert self._control is not None  # noqa: S101  # just launched
+        self.crashes.listen(self._control)
+        DetachedPopups().listen(self._control)
+        await self._control.send("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
+        self._guard.start()
 
     def _watch(self, pid: int) -> None:
         descriptor = os.pidfd_open(pid)
@@ -148,7 +171,9 @@ class Chrome:
             given["proxy"]["server"] = await self._egress.pinned(options.proxy.server)
         opening = self._owned(self._browser.new_context(accept_downloads=False, **given))
         with context_errors():
-            return await unless(self.ended, opening, _died("while a context was opened"))
+            context = await unless(self.ended, opening, _died("while a context was opened"))
+        limit_popups(context)
+        return context
 
     async def new_page(self, context: BrowserContext) -> Page:
         """Raises InvalidRequest (an option that only a page shows to be wrong) or BrowserUnavailable."""
@@ -188,6 +213,7 @@ class Chrome:
 
     async def close(self) -> None:
         """Ends it from any half-started state: asked first, by force if it does not listen."""
+        self._guard.stop()
         self.asked_to_end = self.is_running
         if self._browser is not None and self.is_running:
             await _bounded(self._browser.close(), "browser")

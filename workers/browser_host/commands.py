@@ -13,7 +13,7 @@ from fleet.errors import BrowserUnavailable, CaptureTimeout, JobCancelled, Sessi
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.session import SessionRequest
 from workers.browser_host.captures import Captures, Taken
-from workers.browser_host.chrome import close_context
+from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.chrome_keeper import ChromeKeeper
 from workers.browser_host.gate import Gate
 from workers.browser_host.sessions import Sessions
@@ -55,15 +55,15 @@ class Commands:
 
     async def _one_shot_capture(self, params: Params) -> Params:
         request = OneShotCaptureRequest.model_validate_json(params["request"])
-        async with self._as_job(params["job_id"]), _deadline(request), self._fresh_page(request) as page:
-            return await self._take(page, request)
+        async with self._as_job(params["job_id"]), _deadline(request), self._fresh_page(request) as fresh:
+            return await self._take(*fresh, request)
 
     @asynccontextmanager
-    async def _fresh_page(self, request: OneShotCaptureRequest) -> AsyncIterator[Page]:
+    async def _fresh_page(self, request: OneShotCaptureRequest) -> AsyncIterator[tuple[Chrome, Page]]:
         chrome = await self._keeper.current()
         context = await chrome.new_context(request.context)
         try:
-            yield await chrome.new_page(context)
+            yield chrome, await chrome.new_page(context)
         finally:
             await close_context(context)
 
@@ -81,16 +81,16 @@ class Commands:
                 async with _deadline(request):
                     await opened.scripts.follow(params["scripts"])
                     page = await opened.ensure_page()
-                    return await self._take(page, request)
+                    return await self._take(opened.chrome, page, request)
             except BaseException as error:
                 await opened.discard_page()
                 if isinstance(error, BrowserUnavailable) and not self._sessions.is_held(session_id):
                     raise SessionEnded("The session ended during the job.", end_reason="unknown") from error
                 raise
 
-    async def _take(self, page: Page, request: CaptureRequest) -> Params:
+    async def _take(self, chrome: Chrome, page: Page, request: CaptureRequest) -> Params:
         self._keeper.captures += 1
-        return _result(await self._captures.take(page, request, browser_version=self._keeper.version))
+        return _result(await self._captures.take(chrome, page, request))
 
     async def _storage_state(self, params: Params) -> Params:
         async with self._as_job(params["job_id"]), self._sessions.using(params["session_id"]) as opened:

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import struct
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -113,7 +114,7 @@ class EgressProxy:
             await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError, asyncio.CancelledError):
             # Either side went away, spoke something else, or the host stops: the connection just ends.
-            pass
+            _drop(writer)
         finally:
             writer.close()
             self._connections.discard(connection)
@@ -128,15 +129,17 @@ class EgressProxy:
             writer.write(_reply(_REFUSED))
             return
         self._failures.pop(_key(target), None)
+        close: Callable[[asyncio.StreamWriter], None] = _drop
         try:
             writer.write(_reply(_GRANTED))
             async with asyncio.TaskGroup() as directions:
                 directions.create_task(_copy(reader, upstream_writer))
                 directions.create_task(_copy(upstream_reader, writer))
+            close = asyncio.StreamWriter.close
         except* OSError:
             pass
         finally:
-            upstream_writer.close()
+            close(upstream_writer)
 
     async def _dial(self, host: str, port: int) -> Streams:
         """A connection to one of the permitted addresses. Raises the error that the last of them gave."""
@@ -160,6 +163,11 @@ class EgressProxy:
         self._failures.move_to_end(_key(target))
         while len(self._failures) > _REMEMBERED_FAILURES:
             self._failures.popitem(last=False)
+
+
+def _drop(writer: asyncio.StreamWriter) -> None:
+    """Closes now. An orderly close would wait for a side that may never read what it was sent."""
+    writer.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -205,6 +205,8 @@ class BrowserHost:
     async def _close_ended(self, session_id: str) -> None:
         if await self._sessions.close(session_id):
             _log.info("session ended by the store", session=session_id)
+            # One that nobody ended left them behind: only a script could have taken them along.
+            await asyncio.to_thread(self._store.responses.clear, session_id)
         await asyncio.to_thread(self._store.slots.release, self._name, session_id)
 
     def _keep(self, task: asyncio.Task[None]) -> None:

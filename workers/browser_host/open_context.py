@@ -1,16 +1,14 @@
 """An open browser context of a session, with the one page that captures use."""
 
-import asyncio
-
 from playwright.async_api import BrowserContext, Page
 
 from fleet.models.session import SessionRequest
 from workers.browser_host.chrome import Chrome, close_context
 from workers.browser_host.chrome_keeper import ChromeKeeper
+from workers.browser_host.popups import close_page
+from workers.browser_host.renderer import answers
 from workers.browser_host.response_recorder import ResponseRecorder, ResponseRecorders
 from workers.browser_host.scripts import ContextScripts
-
-_PAGE_CLOSE_SECONDS = 5
 
 
 class OpenContext:
@@ -25,6 +23,8 @@ class OpenContext:
 
     async def ensure_page(self) -> Page:
         """Raises InvalidRequest or BrowserUnavailable."""
+        if self.page is not None and not await answers(self.page):
+            await self.discard_page()
         if self.page is None or self.page.is_closed():
             page = self.page = await self.chrome.new_page(self.context)
             page.once("crash", self._forget)
@@ -39,7 +39,7 @@ class OpenContext:
     async def discard_page(self) -> None:
         page, self.page = self.page, None
         if page is not None:
-            await _close_page(page)
+            await close_page(page)
 
     def abandon(self) -> None:
         """Its Chrome is gone: nothing is left to close."""
@@ -72,12 +72,3 @@ class ContextOpener:
             await opened.close()
             raise
         return opened
-
-
-async def _close_page(page: Page) -> None:
-    # A page in an endless loop takes Playwright half a second to close; one that hangs is left to its context.
-    try:
-        async with asyncio.timeout(_PAGE_CLOSE_SECONDS):
-            await page.close(run_before_unload=False)
-    except Exception:  # noqa: BLE001, S110  # closing is best effort, the context's end takes the page along
-        pass

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from playwright.async_api import Page
+from playwright.async_api import CDPSession, Page
 
 from fleet.models.outputs import Html, Output, Pdf, Screenshot
 from workers.browser_host.screenshots import take_screenshot
@@ -16,12 +16,12 @@ class TakenOutput:
     content: bytes
 
 
-async def take_output(page: Page, output: Output, warnings: list[str]) -> TakenOutput:
-    """Raises SelectorNotFound or CaptureFailed. What was cut or left out is said in `warnings`."""
+async def take_output(page: Page, cdp: CDPSession, output: Output, warnings: list[str]) -> TakenOutput:
+    """`cdp`: of that page. Raises SelectorNotFound or CaptureFailed. What was cut or left out is said in `warnings`."""
     with output_errors(output.kind):
         match output:
             case Screenshot():
-                content = await take_screenshot(page, output, warnings)
+                content = await take_screenshot(page, cdp, output, warnings)
             case Pdf():
                 content = await page.pdf(**output.model_dump(exclude_none=True, exclude={"kind"}))
             case Html():

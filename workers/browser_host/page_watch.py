@@ -1,15 +1,18 @@
-"""What a page reports while it is captured: errors, failed requests, its own death. Every list has a cap."""
+"""What a page reports while it is captured: errors, failed requests, its own death, floods. Every list has a cap."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
-from playwright.async_api import ConsoleMessage, Page, Request, WebError
+from playwright.async_api import ConsoleMessage, Page, Request, WebError, WebSocket
 
-from fleet.errors import EgressBlocked, PageCrashed
+from fleet.errors import EgressBlocked, PageCrashed, PageUnresponsive
 from fleet.models.manifest import ConsoleError, FailedRequest
 from workers.browser_host.egress_proxy import EgressProxy
-from workers.browser_host.racing import unless
+from workers.browser_host.page_limits import PageLimits
+from workers.browser_host.racing import beside, unless
+from workers.browser_host.script_stop import ScriptStop
 from workers.browser_host.scripts import script_of
 from workers.browser_host.translation import is_not_connected
 
@@ -22,14 +25,23 @@ T = TypeVar("T")
 class PageWatch:
     """Listens from `__enter__` to `__exit__`."""
 
-    def __init__(self, page: Page, egress: EgressProxy) -> None:
+    def __init__(self, page: Page, egress: EgressProxy, limits: PageLimits) -> None:
         self._page = page
         self._egress = egress
         self._crashed = asyncio.Event()
+        self._console_flooded = asyncio.Event()
+        self._console = _Rate(limits.console_messages_per_second, self._console_flooded)
+        self._flooded = asyncio.Event()
+        self._frames = _Rate(limits.frames_per_second, self._flooded)
+        self._frame_bytes = _Rate(limits.frame_bytes_per_second, self._flooded)
+        self._popups = _Rate(limits.popups_per_second, self._flooded)
+        self._loads = _Rate(limits.loads_per_second, self._flooded)
         self._listeners = {
             "console": self._on_console,
             "requestfailed": self._on_request_failed,
             "crash": self._on_crash,
+            "websocket": self._on_websocket,
+            "domcontentloaded": self._on_load,
         }
         self.console_errors: list[ConsoleError] = []
         self.failed_requests: list[FailedRequest] = []
@@ -40,23 +52,55 @@ class PageWatch:
             self._page.on(event, listener)  # type: ignore[call-overload]  # overloads need a literal
         # The page's own event does not say where.
         self._page.context.on("weberror", self._on_web_error)
+        self._page.context.on("page", self._on_popup)
         return self
 
     def __exit__(self, *_: object) -> None:
         for event, listener in self._listeners.items():
             self._page.remove_listener(event, listener)
         self._page.context.remove_listener("weberror", self._on_web_error)
+        self._page.context.remove_listener("page", self._on_popup)
 
     async def unless_crashed(self, work: Coroutine[Any, Any, T]) -> T:
         """The work's result. Raises PageCrashed at once when the page dies: not every call notices."""
         return await unless(self._crashed, work, PageCrashed("The page crashed its renderer process."))
 
+    async def unless_flooded(self, stop: ScriptStop, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result. A page that floods the console is stopped.
+
+        Raises PageUnresponsive when it floods Chrome with what goes on without scripts, or before they can be stopped.
+        """
+        error = PageUnresponsive("The page floods its browser with WebSocket frames, popups or reloads.")
+        return await unless(self._flooded, beside(self._stop_console(stop), work), error)
+
+    async def _stop_console(self, stop: ScriptStop) -> None:
+        await self._console_flooded.wait()
+        # Nobody reads it any more, so that what is on its way comes to its end.
+        self._page.remove_listener("console", self._listeners.pop("console"))
+        await stop.stop("The page floods the console.")
+
+    def _on_popup(self, _page: Page) -> None:
+        self._popups.count(1)
+
+    def _on_load(self, _page: Page) -> None:
+        self._loads.count(1)
+
+    def _on_websocket(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._on_frame)
+        socket.on("framereceived", self._on_frame)
+
+    def _on_frame(self, payload: str | bytes) -> None:
+        self._frames.count(1)
+        self._frame_bytes.count(len(payload))
+
     def _on_console(self, message: ConsoleMessage) -> None:
+        self._console.count(1)
         if message.type == "error":
             where = message.location
             self._note_error(message.text, where["url"], where["line"])
 
     def _on_web_error(self, error: WebError) -> None:
+        self._console.count(1)
         if error.page == self._page:
             where = error.location
             self._note_error(str(error.error), where["url"], where["line"])
@@ -87,3 +131,20 @@ class PageWatch:
 
     def _on_crash(self, _page: Page) -> None:
         self._crashed.set()
+
+
+class _Rate:
+    """Counts what comes within a second, and sets `passed` once that is more than the limit."""
+
+    def __init__(self, limit: int, passed: asyncio.Event) -> None:
+        self._limit = limit
+        self._passed = passed
+        self._second = 0
+        self._counted = 0
+
+    def count(self, amount: int) -> None:
+        if (second := int(time.monotonic())) != self._second:
+            self._second, self._counted = second, 0
+        self._counted += amount
+        if self._counted > self._limit:
+            self._passed.set()

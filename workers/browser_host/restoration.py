@@ -73,6 +73,7 @@ class Restoration:
         page = await opened.ensure_page()
         with contextlib.suppress(FleetError):
             await goto(page, url, Goto(), self._egress)
+            opened.chrome.idle.begin(page)
             return
         await opened.discard_page()
 

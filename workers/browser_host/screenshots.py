@@ -6,9 +6,6 @@ frames, and encodes the smallest PNG. Here fonts are waited for within a bound, 
 
 import asyncio
 import base64
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from playwright.async_api import CDPSession, Page
@@ -50,32 +47,20 @@ class _PageState(BaseModel):
     has_caret: bool
 
 
-async def take_screenshot(page: Page, output: Screenshot, warnings: list[str]) -> bytes:
+async def take_screenshot(page: Page, cdp: CDPSession, output: Screenshot, warnings: list[str]) -> bytes:
     """Raises SelectorNotFound, InvalidRequest or Playwright's errors.
 
     What is missing from the picture is said in `warnings`.
     """
-    async with _cdp_session(page) as cdp:
-        state = await _page_state(cdp)
-        if state.fonts_pending:
-            await _wait_for_fonts(cdp, warnings)
-        if output.selector is not None:
-            return await _element(page, output, state, warnings)
-        whole = _cut({"x": 0, "y": 0, "width": state.width, "height": state.height}, state.ratio, warnings)
-        area = whole if output.full_page else None
-        picture = await _over_cdp(cdp, output, area) if _is_plain(output, state) else None
-        return picture or await page.screenshot(**(_playwright_options(output) | ({"clip": area} if area else {})))
-
-
-@asynccontextmanager
-async def _cdp_session(page: Page) -> AsyncIterator[CDPSession]:
-    """Detached at the end: a session's page lives for many captures."""
-    cdp = await page.context.new_cdp_session(page)
-    try:
-        yield cdp
-    finally:
-        with contextlib.suppress(PlaywrightError):
-            await cdp.detach()
+    state = await _page_state(cdp)
+    if state.fonts_pending:
+        await _wait_for_fonts(cdp, warnings)
+    if output.selector is not None:
+        return await _element(page, output, state, warnings)
+    whole = _cut({"x": 0, "y": 0, "width": state.width, "height": state.height}, state.ratio, warnings)
+    area = whole if output.full_page else None
+    picture = await _over_cdp(cdp, output, area) if _is_plain(output, state) else None
+    return picture or await page.screenshot(**(_playwright_options(output) | ({"clip": area} if area else {})))
 
 
 async def _page_state(cdp: CDPSession) -> _PageState:

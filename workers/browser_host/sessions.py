@@ -73,6 +73,7 @@ class Sessions:
                 page = await opened.ensure_page()
                 if request.url is not None:
                     await goto(page, request.url, Goto(), self._egress)
+                    opened.chrome.idle.begin(page)
         except BaseException:
             await self.close(session_id)
             raise

@@ -102,3 +102,19 @@ def test_a_store_without_memory_is_refused_for_now(client_without_store: FlaskCl
         administrator.config_set("maxmemory", "1")
 
     assert call(client_without_store, "POST", "/api/captures") == (503, "store_unavailable")
+
+
+@pytest.mark.parametrize("path", ["/api/sessions", "/api/captures"])
+def test_a_store_that_is_full_accepts_nothing_and_says_so(
+    client: FlaskClient, redis_server: RedisServer, path: str
+) -> None:
+    with redis.Redis(port=redis_server.port) as full:
+        full.config_set("maxmemory-policy", "noeviction")
+        full.config_set("maxmemory", 1)
+        try:
+            answer = client.post(path, json={} if path == "/api/sessions" else _BODY)
+        finally:
+            full.config_set("maxmemory", 0)
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["code"], "full" in error["message"]) == (503, "store_unavailable", True)
+    assert answer.headers["Retry-After"]

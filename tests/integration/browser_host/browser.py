@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from io import BytesIO
 from typing import Any
@@ -27,6 +27,7 @@ from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.gate import Gate
 from workers.browser_host.open_context import ContextOpener, OpenContext
+from workers.browser_host.page_limits import PageLimits
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
 from workers.browser_host.sessions import Sessions
@@ -82,10 +83,13 @@ class Captured:
 class Browser:
     """Works from `start` to `stop`; Chrome starts when it is first needed, and again when it is lost."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, limits: PageLimits | None = None) -> None:
         self.store = store
         self._egress = EgressProxy(EGRESS)
-        self.keeper = ChromeKeeper(chrome_options(), self._egress, upkeep=NO_UPKEEP, on_lost=self._on_lost)
+        options = chrome_options()
+        if limits is not None:
+            options = replace(options, limits=limits)
+        self.keeper = ChromeKeeper(options, self._egress, upkeep=NO_UPKEEP, on_lost=self._on_lost)
         opener = ContextOpener(self.keeper, ResponseRecorders(store.responses))
         self.restoration = Restoration(store, opener, self._egress, worker_name=WORKER)
         self.checkpoints = Checkpoints(store.checkpoints, WORKER)

@@ -47,7 +47,7 @@ FAILURES = [
     Failure("navigation_timeout", "/slow", request={"goto": {"wait_until": "load", **SHORT}}),
     Failure("download_started", "/download"),
     Failure("download_started", "/no-content"),
-    Failure("page_crashed", "/allocate", request=LONG_ENOUGH),
+    Failure("out_of_memory", "/allocate", request=LONG_ENOUGH),
     Failure("wait_timeout", "/plain", request={"wait_for_selector": {"selector": "#missing", **SHORT}}),
     Failure("wait_timeout", "/plain", request={"wait_for_function": {"expression": "false", **SHORT}}),
     Failure("wait_timeout", "/plain", request={"wait_for_function": {"expression": "for (;;) {}", **SHORT}}),

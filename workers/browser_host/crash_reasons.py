@@ -1,0 +1,63 @@
+"""Why renderers died, as Chrome's own process knows it; Playwright tells only that they did."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import OrderedDict
+from math import inf
+from typing import Any
+
+from playwright.async_api import CDPSession, Page
+from playwright.async_api import Error as PlaywrightError
+
+from fleet.errors import OutOfMemory, PageCrashed, PageError
+
+_REMEMBERED = 100
+# Chrome tells of a death to one listener after the other.
+_TOLD_WITHIN_SECONDS = 1
+
+
+class CrashReasons:
+    def __init__(self) -> None:
+        self._told: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._more = asyncio.Event()
+        self._killed_at = -inf
+
+    def listen(self, cdp: CDPSession) -> None:
+        """To Chrome itself, whose targets `cdp` discovers."""
+        cdp.on("Target.targetCrashed", self._on_crashed)
+
+    def note_killed(self) -> None:
+        """A renderer is killed now for its memory."""
+        self._killed_at = time.monotonic()
+
+    def _on_crashed(self, told: dict[str, Any]) -> None:
+        self._told[told["targetId"]] = told
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        self._more.set()
+
+    async def error_of(self, page: Page) -> PageError:
+        """OutOfMemory or PageCrashed, for a page that has crashed."""
+        with contextlib.suppress(TimeoutError, PlaywrightError):
+            async with asyncio.timeout(_TOLD_WITHIN_SECONDS):
+                target = await _target_id(page)
+                while target not in self._told:
+                    self._more.clear()
+                    await self._more.wait()
+                if self._ran_out_of_memory(self._told[target]):
+                    return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
+        return PageCrashed("The page crashed its renderer process.")
+
+    def _ran_out_of_memory(self, told: dict[str, Any]) -> bool:
+        # V8 ends a process that reaches its heap's limit with a trap; other crashes are faults of memory access.
+        if told["errorCode"] == signal.SIGKILL:
+            return time.monotonic() - self._killed_at < _TOLD_WITHIN_SECONDS
+        return bool(told["status"] == "oom" or told["errorCode"] == signal.SIGTRAP)
+
+
+async def _target_id(page: Page) -> str:
+    """Chrome's own process answers; the renderer need not live."""
+    cdp = await page.context.new_cdp_session(page)
+    return str((await cdp.send("Target.getTargetInfo"))["targetInfo"]["targetId"])

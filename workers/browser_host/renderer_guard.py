@@ -1,0 +1,82 @@
+"""Ends renderer processes that take more memory than a page may: what no heap shows is bounded here.
+
+Array buffers made in a loop that never ends, workers, canvases and pictures: only the kernel sees them all.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+# A page takes up to a gigabyte in that time; a look at ten renderers costs the host a few milliseconds.
+_LOOK_SECONDS = 0.5
+_PROC = Path("/proc")
+# Its own memory; the program that all processes of Chrome share is not counted.
+_COUNTED = (b"RssAnon:", b"RssShmem:")
+
+
+class RendererGuard:
+    def __init__(self, limit_bytes: int, *, on_killed: Callable[[], None]) -> None:
+        self._limit_bytes = limit_bytes
+        self._on_killed = on_killed
+        self._watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
+
+    def stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for pid in _renderers_under(os.getpid()):
+                self._check(pid)
+
+    def _check(self, pid: int) -> None:
+        taken = _memory_bytes(pid)
+        if taken > self._limit_bytes:
+            _log.warning("renderer killed for its memory", pid=pid, megabytes=taken // 1024**2)
+            self._on_killed()
+            _kill(pid)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _renderers_under(pid: int) -> Iterator[int]:
+    for child in _children(pid):
+        if b"--type=renderer" in _read(child, "cmdline"):
+            yield child
+        else:
+            yield from _renderers_under(child)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = list((_PROC / str(pid) / "task").iterdir())
+    except OSError:
+        return []
+    return [int(child) for task in tasks for child in _read(pid, f"task/{task.name}/children").split()]
+
+
+def _memory_bytes(pid: int) -> int:
+    lines = [line.split() for line in _read(pid, "status").splitlines()]
+    return sum(int(line[1]) * 1024 for line in lines if line and line[0] in _COUNTED)
+
+
+def _read(pid: int, name: str) -> bytes:
+    """Empty once it has ended."""
+    try:
+        return (_PROC / str(pid) / name).read_bytes()
+    except OSError:
+        return b""
