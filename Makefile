@@ -35,3 +35,6 @@ bench: setup ## Measure the fleet against a plain Playwright script, as ratios
 
 chaos: setup ## Break every part of a fleet under load, and check what it promised (SEED=N, FAULTS=N)
 	@$(VENV)/python -m tests.chaos
+
+soak: setup ## Thousands of captures, one in ten of a page that fails; does anything grow? (CAPTURES=N)
+	@$(VENV)/python -m tests.soak

@@ -14,7 +14,7 @@ from tests.chaos.audit import Auditor
 from tests.chaos.faults import FAULTS, Fault, NothingToHit, Scene, sequence
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Ledger
-from tests.chaos.load import Load
+from tests.chaos.load import Load, Sites
 from tests.chaos.report import Done, Run, write
 from tests.pages.server import PagesServer
 
@@ -57,20 +57,24 @@ def run_chaos(options: Options) -> Run:
     options.output.mkdir(parents=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        with PagesServer() as pages, Fleet(folder, workers=options.workers, concurrency=_CONCURRENCY) as fleet:
-            return _break_and_audit(options, fleet, pages.url)
+        with (
+            PagesServer() as sound,
+            PagesServer() as hostile,
+            Fleet(folder, workers=options.workers, concurrency=_CONCURRENCY) as fleet,
+        ):
+            return _break_and_audit(options, fleet, Sites(sound.url, hostile.url))
     finally:
         shutil.copytree(folder / "logs", options.output / "logs")
         shutil.rmtree(folder)
 
 
-def _break_and_audit(options: Options, fleet: Fleet, pages: str) -> Run:
+def _break_and_audit(options: Options, fleet: Fleet, sites: Sites) -> Run:
     ledger = Ledger()
-    load = Load(fleet.url, pages, ledger, seed=options.seed, sessions=options.sessions, one_shots=2)
+    load = Load(fleet.url, sites, ledger, seed=options.seed, sessions=options.sessions, one_shots=2)
     load.start()
     done = _break(options, fleet)
     load.stop()
-    audit = Auditor(fleet, ledger, pages=pages).audit()
+    audit = Auditor(fleet, ledger, pages=sites.sound).audit()
     return Run(options.seed, done, audit, dict(load.answers.counts), {part.name: part.starts for part in fleet.parts})
 
 

@@ -38,8 +38,18 @@ _CODES_OF_FAULTS = {
     "worker_stopping",
 }
 _CODES_OF_HOSTILE_PAGES = {"output_too_large", "capture_failed"}
-# Celery's own lists, one for each queue.
-_QUEUES = ("captures", "sessions", "worker-*.dq2*")
+_LEFT_OVER = (
+    "fleet:session:*:lock",
+    "fleet:session:*:jobs",
+    "fleet:worker:*:messages",
+    "fleet:worker:*:estate",
+    "fleet:worker:*:drain",
+    "fleet:waiting:*",
+    # Celery's own lists, one for each queue; an empty list is no key.
+    "captures",
+    "sessions",
+    "worker-*",
+)
 
 
 @dataclass
@@ -245,20 +255,12 @@ class Auditor:
         lasting = [key for key in store.scan_iter("fleet:*", count=1000) if store.ttl(key) == -1]
         if lasting:
             self._find(f"keys without a TTL: {lasting}")
-        for pattern in ("fleet:session:*:lock", "fleet:session:*:jobs", "fleet:worker:*:messages", "fleet:waiting:*"):
-            self._until(time.monotonic() + 15, lambda p=pattern: list(store.scan_iter(p, count=1000)), "left over")
-        for pattern in ("fleet:worker:*:estate", "fleet:worker:*:drain"):
-            if left := list(store.scan_iter(pattern, count=1000)):
-                self._find(f"left over: {left}")
-        queued = {
-            str(key): store.llen(key)
-            for pattern in _QUEUES
-            for key in store.scan_iter(pattern, count=1000)
-            if store.type(key) == "list"
-        }
-        if any(queued.values()):
-            self._find(f"messages in queues: {queued}")
+        self._until(time.monotonic() + 30, self._left_over, "keys left over")
         self._figure("messages that the broker takes for unfinished", int(str(store.hlen("unacked"))))
+
+    def _left_over(self) -> list[str]:
+        """Of work that has ended, locks and leases, and messages that nobody has taken."""
+        return [str(key) for pattern in _LEFT_OVER for key in self._fleet.store.scan_iter(pattern, count=1000)]
 
     def _check_slots(self) -> None:
         self._until(time.monotonic() + 30, self._slot_differences, "slots and sessions differ")
@@ -272,7 +274,7 @@ class Auditor:
         leased = {
             (str(key).removeprefix("fleet:slots:"), str(holder))
             for key in store.scan_iter("fleet:slots:*")
-            for holder in store.zrange(key, 0, -1)  # type: ignore[union-attr]  # redis' types are of both its clients
+            for holder in store.zrange(key, 0, -1)
         }
         return leased ^ {(session["worker"], session["id"]) for session in self._sessions()}
 

@@ -40,9 +40,15 @@ class Fleet:
     """Runs from `__enter__` to `__exit__`."""
 
     def __init__(
-        self, folder: Path, *, workers: int, concurrency: int, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        workers: int,
+        concurrency: int,
+        settings: Mapping[str, str] | None = None,
+        own_disk: bool = True,
     ) -> None:
-        """`settings`: more FLEET_ variables."""
+        """`settings`: more FLEET_ variables. `own_disk`: artifacts lie on one that can be filled, if that can be."""
         self.folder = folder
         self.artifacts = folder / "artifacts"
         self.temporary = folder / "tmp"
@@ -62,7 +68,7 @@ class Fleet:
         ]
         self.census = Census(lambda: [pid for part in self.parts for pid in part.processes()])
         self.store = redis.Redis(port=self.redis_port, decode_responses=True)
-        # Its artifacts lie on a disk of their own, that can be filled.
+        self._wants_own_disk = own_disk
         self.has_own_disk = False
         self._supervised = True
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
@@ -91,7 +97,7 @@ class Fleet:
         return [server, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def __enter__(self) -> Self:
-        self.has_own_disk = _mount(self.artifacts)
+        self.has_own_disk = self._wants_own_disk and _mount(self.artifacts)
         try:
             for part in self.parts:
                 part.start()

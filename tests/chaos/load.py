@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tests.chaos.caller import Answers, Caller, NotAnswered
 from tests.chaos.ledger import FINAL, Job, Ledger
@@ -16,7 +17,34 @@ _HOSTILE_TIMEOUT_MS = 4_000
 _PAUSE_SECONDS = (0.2, 1.2)
 _VISITS = (4, 14)
 
-HOSTILE = ("/loop", "/allocate", "/never", "/slow", "/allocate-later")
+_HOSTILE_PAGES = (
+    "/loop",
+    "/allocate",
+    "/never",
+    "/slow",
+    "/allocate-later",
+    "/hostile/alert_loop",
+    "/hostile/buffers_in_a_loop",
+    "/hostile/console_flood",
+    "/hostile/document_write_for_ever",
+    "/hostile/heap_of_nodes",
+    "/hostile/location_loop",
+    "/hostile/loop_in_promises",
+    "/hostile/loop_in_unload",
+    "/hostile/loop_in_worker",
+    "/hostile/popups_for_ever",
+    "/hostile/service_worker_loop",
+    "/hostile/websocket_flood",
+    "/hostile/window_close",
+)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Where pages are served; those that mean harm have an origin of their own, whose storage they may spoil."""
+
+    sound: str
+    hostile: str
 
 
 class Client:
@@ -55,6 +83,9 @@ class Client:
 
     def cancel(self, job_id: str) -> None:
         self.caller.delete(f"/api/jobs/{job_id}")
+
+    def hostile_page(self) -> str:
+        return self.load.sites.hostile + self.dice.choice(_HOSTILE_PAGES)
 
     def pause(self) -> None:
         self.load.stopping.wait(self.dice.uniform(*_PAUSE_SECONDS))
@@ -110,9 +141,9 @@ class SessionClient(Client):
             actions = [{"kind": "evaluate", "expression": "document.title = 'acted'"}]
             return self.submit(path, {**body, "actions": actions}, "act")
         if dice < 0.15:
-            hostile = {"url": f"{self.load.pages}{self.dice.choice(HOSTILE)}", "timeout": _HOSTILE_TIMEOUT_MS}
+            hostile = {"url": self.hostile_page(), "timeout": _HOSTILE_TIMEOUT_MS}
             return self.submit(path, {**body, **hostile}, "hostile")
-        return self.submit(path, {**body, "url": f"{self.load.pages}/cookie"}, "visit")
+        return self.submit(path, {**body, "url": f"{self.load.sites.sound}/cookie"}, "visit")
 
     def _delete(self, session: str) -> None:
         answer = self.caller.delete(f"/api/sessions/{session}")
@@ -139,9 +170,8 @@ class CaptureClient(Client):
         self._hostile = hostile
 
     def turn(self) -> None:
-        url = self.dice.choice(HOSTILE) if self._hostile else self.dice.choice(("/plain", "/late", "/images"))
         timeout = _HOSTILE_TIMEOUT_MS if self._hostile else _CAPTURE_TIMEOUT_MS
-        body = {"url": f"{self.load.pages}{url}", "timeout": timeout}
+        body = {"url": self.hostile_page() if self._hostile else self._sound_page(), "timeout": timeout}
         purpose = "hostile" if self._hostile else "one shot"
         job_ids = [self.submit("/api/captures", body, purpose) for _ in range(self.dice.choice((1, 1, 3)))]
         for job_id in filter(None, job_ids):
@@ -150,13 +180,16 @@ class CaptureClient(Client):
             self.await_end(job_id)
         self.pause()
 
+    def _sound_page(self) -> str:
+        return self.load.sites.sound + self.dice.choice(("/plain", "/late", "/images"))
+
 
 class Load:
-    """Clients from `start` to `stop`. `pages`: where what they capture is served."""
+    """Clients from `start` to `stop`."""
 
-    def __init__(self, url: str, pages: str, ledger: Ledger, *, seed: int, sessions: int, one_shots: int) -> None:
+    def __init__(self, url: str, sites: Sites, ledger: Ledger, *, seed: int, sessions: int, one_shots: int) -> None:
         self.url = url
-        self.pages = pages
+        self.sites = sites
         self.ledger = ledger
         self.seed = seed
         self.answers = Answers()
