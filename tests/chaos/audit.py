@@ -37,7 +37,8 @@ _CODES_OF_FAULTS = {
     "worker_lost",
     "worker_stopping",
 }
-_CODES_OF_HOSTILE_PAGES = {"output_too_large", "capture_failed"}
+# Of a job of any page.
+_CODES_OF_DEFECTS = {"internal_error", "invalid_request", "worker_full"}
 _LEFT_OVER = (
     "fleet:session:*:lock",
     "fleet:session:*:jobs",
@@ -177,8 +178,8 @@ class Auditor:
         self._figure_times()
 
     def _check_code(self, entry: Entry, job: Job, code: str) -> None:
-        allowed = _CODES_OF_FAULTS | (_CODES_OF_HOSTILE_PAGES if entry.purpose == "hostile" else set())
-        if job["state"] == "failed" and code not in allowed:
+        allowed = code not in _CODES_OF_DEFECTS if entry.purpose == "hostile" else code in _CODES_OF_FAULTS
+        if job["state"] == "failed" and not allowed:
             self._find(f"{entry.purpose} {entry.job_id} failed with {job['error']}")
         if code == "session_ended" and entry.session_id and not self._ledger.sessions[entry.session_id].deleted:
             self._find(f"{entry.purpose} {entry.job_id} met the end of {entry.session_id}: {job['error']}")
@@ -224,7 +225,8 @@ class Auditor:
             for session_id, book in self._ledger.sessions.items()
             for counter in ("cookie", "storage")
         ]
-        self._figure("visits behind a checkpoint, in all", sum(lost))
+        self._figure("visits lost with their contexts, in all", sum(map(sum, lost)))
+        self._figure("visits lost with one context, most", max((max(losses, default=0) for losses in lost), default=0))
 
     def _check_artifact(self, job_id: str, artifact: dict[str, Any]) -> bytes:
         answer = self._client.get(artifact["url"])
@@ -234,10 +236,12 @@ class Auditor:
             self._find(f"{artifact['id']} of {job_id} has {len(answer.content)} bytes that do not match its SHA-256")
         return answer.content
 
-    def _check_visits(self, session_id: str, book: SessionBook, visits: dict[str, dict[str, int]], counter: str) -> int:
-        """How many visits were lost. A counter may fall behind by those after the last checkpoint, not further."""
+    def _check_visits(
+        self, session_id: str, book: SessionBook, visits: dict[str, dict[str, int]], counter: str
+    ) -> list[int]:
+        """How many visits each loss took along: those after the last checkpoint, not more."""
         seen: list[tuple[datetime, int]] = []
-        lost = 0
+        lost: list[int] = []
         for entry in book.entries:
             if entry.job_id not in visits:
                 continue
@@ -246,7 +250,8 @@ class Auditor:
             kept = max((count + 1 for ended, count in seen if ended < begun - _CHECKPOINT_AGE), default=0)
             if value < kept:
                 self._find(f"{session_id}: {counter} is {value} in {entry.job_id}, and was {kept} a minute before")
-            lost += max(0, seen[-1][1] + 1 - value) if seen else 0
+            if seen and value <= seen[-1][1]:
+                lost.append(seen[-1][1] + 1 - value)
             seen.append((_moment(job["finished_at"]), value))
         return lost
 
