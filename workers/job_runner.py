@@ -17,6 +17,7 @@ from fleet.errors import (
     JobCancelled,
     SessionEnded,
     SessionRestored,
+    StoreUnavailable,
     Unavailable,
     WorkerLost,
     WorkerStopping,
@@ -161,13 +162,13 @@ class JobRunner:
         )
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
-        """Raises WorkerLeaves, if another one can run the job."""
+        """Raises WorkerLeaves, if another one can run the job; StoreUnavailable, if its outcome cannot be recorded."""
         structlog.contextvars.bind_contextvars(job=job.id, session=job.session_id, request=job.request_id)
         started = time.monotonic()
         outcome: Manifest | FleetError | None
         try:
             job, outcome = self._run(job, work)
-        except WorkerLeaves:
+        except (WorkerLeaves, StoreUnavailable):
             raise
         except FleetError as error:
             outcome = error
