@@ -18,6 +18,8 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 0.5
 _LEASE_LOOK_SECONDS = 5.0
+# Between two looks: nothing that the parent does takes so long.
+_STOOD_STILL_SECONDS = 2 * _LEASE_LOOK_SECONDS
 # Beyond a start of Chrome that takes its longest.
 _FIRST_LEASE_SECONDS = 60.0
 # Of FLEET_HEALTH_SECONDS, beyond the time of the lease itself.
@@ -36,10 +38,11 @@ class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publis
         self._leased_at = time.monotonic()
         # The host that has had a lease; another one is still starting.
         self._leased_pid: int | None = None
+        self._looked_at = time.monotonic()
         self._timers: list[Any] = []
 
     def start(self, consumer: Any) -> None:
-        self._leased_at = time.monotonic()
+        self._leased_at = self._looked_at = time.monotonic()
         self._timers = [
             consumer.timer.call_repeatedly(_LOOK_SECONDS, self._replace_if_ended),
             consumer.timer.call_repeatedly(_LEASE_LOOK_SECONDS, self._kill_if_hung, (consumer.hostname,)),
@@ -57,6 +60,8 @@ class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publis
             state.should_stop = EX_FAILURE
 
     def _kill_if_hung(self, name: str) -> None:
+        if self._stood_still():
+            return
         try:
             has_lease = self._workers.report(name) is not None
         except StoreUnavailable:
@@ -68,3 +73,12 @@ class HostWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publis
             _log.error("browser host hangs: it does not renew its lease", pid=pid)
             self._leased_at = now
             host().kill()
+
+    def _stood_still(self) -> bool:
+        """The parent itself did, perhaps with its whole machine: then the host gets its time anew."""
+        now, before = time.monotonic(), self._looked_at
+        self._looked_at = now
+        if now - before < _STOOD_STILL_SECONDS:
+            return False
+        self._leased_at = now
+        return True
