@@ -48,6 +48,8 @@ _UNHELD_SECONDS = 60.0
 _QUIET_SECONDS = 10.0
 # Contexts are rebuilt a few at a time, so that the jobs that wait get their share of Chrome.
 _REBUILT_AT_ONCE = 2
+# A page's process takes up to that many times what its session is known to keep.
+_PROCESS_FACTOR = 3
 # All last checkpoints together.
 _LAST_CHECKPOINTS_SECONDS = 6.0
 
@@ -264,13 +266,16 @@ class BrowserHost:
                 return
 
     async def _end_largest(self) -> None:
+        """The largest page where that is no session's as far as can be told: its session, if it has one, goes on."""
         held = {held.id for held in self._sessions.all if held.opened is not None}
-        for session_id, size in self._session_memory.largest_first():
-            if session_id in held:
-                _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
-                await asyncio.to_thread(self._store.sessions.end, session_id, EndReason.MEMORY)
-                await self._close_ended(session_id)
-                return
+        measured = [(size, key) for key, size in self._session_memory.largest_first() if key in held]
+        size, session_id = measured[0] if measured else (0, None)
+        chrome = await self._keeper.current()
+        if chrome.end_largest_page(beyond_bytes=_PROCESS_FACTOR * size) or session_id is None:
+            return
+        _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
+        await asyncio.to_thread(self._store.sessions.end, session_id, EndReason.MEMORY)
+        await self._close_ended(session_id)
 
     async def _drain(self) -> None:
         """Closes every session once its job is done, for another worker to take."""
@@ -361,6 +366,8 @@ async def _every(
         wake.clear()
         try:
             await duty()
+        except FleetError as error:
+            _log.warning("duty not done", duty=duty.__name__, code=error.code, cause=error.message)
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
             _log.exception("duty failed", duty=duty.__name__)
         with contextlib.suppress(TimeoutError):
