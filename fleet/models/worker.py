@@ -27,6 +27,6 @@ class WorkerReport(Record):
     temp_bytes: int = 0
     admits_sessions: bool = True
     draining: bool = False
-    # Replacements of Chrome so far, by cause, and sessions rebuilt, both since `started_at`.
+    # Replacements of Chrome so far, by cause, and sessions rebuilt, both since its browser host was started.
     chrome_restarts: dict[str, int] = {}
     sessions_restored: int = 0

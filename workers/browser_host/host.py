@@ -5,7 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -68,6 +68,8 @@ class HostOptions:
     # Of the Celery worker, with all of which the host shares the limit.
     parent: int
     memory_limit_bytes: int
+    # Of the Celery worker, not of the host, which may be one of several in its life.
+    started_at: datetime = field(default_factory=utc_now)
 
 
 class BrowserHost:
@@ -105,7 +107,6 @@ class BrowserHost:
             end_largest=self._end_largest,
         )
         self._record = process_record(options.socket_path.parent)
-        self._started_at = utc_now()
         self._has_lease = False
         self._draining = False
         self._unheld_since: dict[str, float] = {}
@@ -223,7 +224,7 @@ class BrowserHost:
         self._memory_guard.look(usage)
         report = WorkerReport(
             name=self._name,
-            started_at=self._started_at,
+            started_at=self._options.started_at,
             reported_at=utc_now(),
             sessions=len(self._sessions.ids),
             session_limit=self._options.session_limit,
