@@ -2,7 +2,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up test check format bench
+.PHONY: help setup demo up test check format bench chaos soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,3 +32,9 @@ format: setup ## Rewrite the code in the project's format
 
 bench: setup ## Measure the fleet against a plain Playwright script, as ratios
 	@$(VENV)/python -m benchmarks
+
+chaos: setup ## Break every part of a fleet under load, and check what it promised (SEED=N, FAULTS=N)
+	@$(VENV)/python -m tests.chaos
+
+soak: setup ## Thousands of captures, one in ten of a page that fails; does anything grow? (CAPTURES=N)
+	@$(VENV)/python -m tests.soak

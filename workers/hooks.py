@@ -81,7 +81,7 @@ def _take_up_earlier_life(worker: Any) -> None:
     """A worker that was killed and comes back under its name need not wait to be taken for lost."""
     assert _store is not None  # noqa: S101  # just opened
     try:
-        _store.workers.forget_drain(worker.hostname)
+        _store.workers.begin_anew(worker.hostname)
         Estate(worker.app, _store, worker.hostname).send_messages_again()
     except (StoreUnavailable, OperationalError) as error:
         _log.warning("what this worker had in hand comes back later", cause=str(error))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from fleet.clock import utc_now
 from workers.link.client import stopping_mark
 from workers.node_folder import NodeFolder
 
@@ -40,6 +41,7 @@ class HostProcess:
     def __init__(self, worker_name: str, *, shutdown_grace: float) -> None:
         """`shutdown_grace`: seconds that the host has to end by itself."""
         self._worker_name = worker_name
+        self._worker_started_at = utc_now()
         self._shutdown_grace = shutdown_grace
         # Socket, Chrome's profile and all other temporary files of this node; removed with it.
         self._folder = NodeFolder()
@@ -63,6 +65,7 @@ class HostProcess:
             *(sys.executable, "-m", "workers.browser_host"),
             *("--worker", self._worker_name, "--socket", str(self._socket), "--parent", str(os.getpid())),
             *("--restarts", str(self._restarts)),
+            *("--since", self._worker_started_at.isoformat()),
         ]
         # A session of its own: Ctrl-C in a terminal reaches the parent only, which stops the host last.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module

@@ -38,15 +38,17 @@ class HostHangWatch(RegularLook):
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._patience = settings().health_seconds * _HEALTH_ROUNDS
-        self._leased_at = time.monotonic()
+        self._leased_at = self._looked_at = time.monotonic()
         # The host that has had a lease; another one is still starting.
         self._leased_pid: int | None = None
 
     def start(self, consumer: Any) -> None:
-        self._leased_at = time.monotonic()
+        self._leased_at = self._looked_at = time.monotonic()
         super().start(consumer)
 
     def look(self, consumer: Any) -> None:
+        if self._stood_still():
+            return
         try:
             has_lease = self.store.workers.report(consumer.hostname) is not None
         except StoreUnavailable:
@@ -58,3 +60,12 @@ class HostHangWatch(RegularLook):
             _log.error("browser host hangs: it does not renew its lease", pid=pid)
             self._leased_at = now
             host().kill()
+
+    def _stood_still(self) -> bool:
+        """The parent itself did, perhaps with its whole machine: then the host gets its time anew."""
+        now, before = time.monotonic(), self._looked_at
+        self._looked_at = now
+        if now - before < 2 * self.seconds:
+            return False
+        self._leased_at = now
+        return True

@@ -17,6 +17,7 @@ from fleet.errors import (
     JobCancelled,
     SessionEnded,
     SessionRestored,
+    StoreUnavailable,
     Unavailable,
     WorkerLost,
     WorkerStopping,
@@ -80,10 +81,14 @@ class JobRunner:
             self._finish(job, self._one_shot_capture)
 
     def _runs_elsewhere(self, job: Job, worker: str) -> bool:
-        """What a lost worker had in hand was sent again, and then it turned out not to be lost."""
-        if job.state is not JobState.RUNNING or job.worker is None or job.worker == worker:
+        """What a lost worker had in hand was sent again, and then it turned out not to be lost.
+
+        One that was started anew since then under the same name was.
+        """
+        if job.state is not JobState.RUNNING or job.worker is None or job.started_at is None or job.worker == worker:
             return False
-        return self._store.workers.report(job.worker) is not None
+        report = self._store.workers.report(job.worker)
+        return report is not None and report.started_at < job.started_at
 
     def run_session_job(self, session_id: str, *, runner: str, worker: str) -> str | None:
         """Runs the head of the session's list; the worker to wake for the next job, None: there is none to wake.
@@ -167,13 +172,13 @@ class JobRunner:
         )
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
-        """Raises WorkerLeaves, if another one can run the job."""
+        """Raises WorkerLeaves, if another one can run the job; StoreUnavailable, if its outcome cannot be recorded."""
         structlog.contextvars.bind_contextvars(job=job.id, session=job.session_id, request=job.request_id)
         started = time.monotonic()
         outcome: Manifest | FleetError | None
         try:
             job, outcome = self._run(job, work)
-        except WorkerLeaves:
+        except (WorkerLeaves, StoreUnavailable):
             raise
         except FleetError as error:
             outcome = error

@@ -27,8 +27,8 @@ class WorkerReport(Record):
     temp_bytes: int = 0
     admits_sessions: bool = True
     draining: bool = False
-    # Since the worker was started: browser hosts replaced. Since `started_at`, which is the host's own: Chromes
-    # replaced, by cause, and sessions restored.
+    # Browser hosts replaced since `started_at`; then, since the last one was started: Chromes replaced, by cause, and
+    # sessions restored.
     host_restarts: int = 0
     chrome_restarts: dict[str, int] = {}
     sessions_restored: int = 0

@@ -73,9 +73,9 @@ class WorkerStore:
     def is_asked_to_drain(self, name: str) -> bool:
         return bool(self._client.exists(keys.worker_drain(name)))
 
-    def forget_drain(self, name: str) -> None:
-        """The worker has been started anew."""
-        self._client.delete(keys.worker_drain(name))
+    def begin_anew(self, name: str) -> None:
+        """The worker has been started anew: it is not to drain, and what its last life had in hand does not run."""
+        self._client.delete(keys.worker_drain(name), keys.worker(name))
 
     @staticmethod
     def _oldest() -> float:

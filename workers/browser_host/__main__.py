@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import signal
+from datetime import datetime
 from pathlib import Path
 
 from fleet.artifacts.storage import open_storage
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--socket", required=True, type=Path)
     parser.add_argument("--parent", required=True, type=int, help="process id; the host ends with it")
     parser.add_argument("--restarts", default=0, type=int, help="how many hosts of this worker were replaced")
+    parser.add_argument("--since", required=True, type=datetime.fromisoformat, help="when the worker started")
     given = parser.parse_args()
     die_with(given.parent)
     config = settings()
@@ -58,6 +60,7 @@ async def _serve(given: argparse.Namespace, config: Settings) -> None:
         egress=parse_policy(config.egress_allow),
         parent=given.parent,
         restarts=given.restarts,
+        started_at=given.since,
         memory_limit_bytes=config.memory_limit_mb * 2**20,
     )
     chrome_options = ChromeOptions(

@@ -211,6 +211,10 @@ class Chrome:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._control.send("Memory.simulatePressureNotification", {"level": "critical"})
 
+    def end_largest_page(self, *, beyond_bytes: int) -> bool:
+        """Its process, if that takes more, and more than scripts of one page may keep. False: there is none."""
+        return self._guard.end_largest(beyond_bytes=max(beyond_bytes, self.limits.heap_bytes))
+
     async def close(self) -> None:
         """Ends it from any half-started state: asked first, by force if it does not listen."""
         self._guard.stop()

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -65,6 +66,8 @@ class HostOptions:
     # Hosts of this worker before this one.
     restarts: int
     memory_limit_bytes: int
+    # Of the Celery worker, not of the host, which may be one of several in its life.
+    started_at: datetime = field(default_factory=utc_now)
 
 
 class BrowserHost:
@@ -99,6 +102,7 @@ class BrowserHost:
             self._checkpoints,
             self._session_memory,
             store.sessions,
+            memory_limit_bytes=options.memory_limit_bytes,
             close_ended=self._close_ended,
         )
         self._pressure = MemoryPressure()
@@ -109,7 +113,6 @@ class BrowserHost:
             end_largest=relief.end_largest,
         )
         self._record = process_record(options.socket_path.parent)
-        self._started_at = utc_now()
         self._has_lease = False
         self._draining = False
         self._sweep = Sweep(store, storage, self._sessions, worker_name=self._name, close_ended=self._close_ended)
@@ -227,7 +230,7 @@ class BrowserHost:
         self._memory_guard.look(usage)
         report = WorkerReport(
             name=self._name,
-            started_at=self._started_at,
+            started_at=self._options.started_at,
             reported_at=utc_now(),
             sessions=len(self._sessions.ids),
             session_limit=self._options.session_limit,
@@ -308,6 +311,8 @@ async def _every(
         wake.clear()
         try:
             await duty()
+        except FleetError as error:
+            _log.warning("duty not done", duty=duty.__name__, code=error.code, cause=error.message)
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
             _log.exception("duty failed", duty=duty.__name__)
         with contextlib.suppress(TimeoutError):

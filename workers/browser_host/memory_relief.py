@@ -14,6 +14,11 @@ from workers.browser_host.sessions import Sessions
 
 _log = structlog.get_logger(__name__)
 
+# Of the worker's memory.
+_WORTH_ENDING_SHARE = 0.05
+# A page's process takes up to that many times what its session is known to keep.
+_PROCESS_FACTOR = 3
+
 
 class MemoryRelief:
     def __init__(  # noqa: PLR0913  # all that a session touches
@@ -24,6 +29,7 @@ class MemoryRelief:
         sizes: SessionMemory,
         store: SessionStore,
         *,
+        memory_limit_bytes: int,
         close_ended: Callable[[str], Awaitable[None]],
     ) -> None:
         self._keeper = keeper
@@ -31,6 +37,7 @@ class MemoryRelief:
         self._checkpoints = checkpoints
         self._sizes = sizes
         self._store = store
+        self._memory_limit_bytes = memory_limit_bytes
         self._close_ended = close_ended
 
     async def drop_caches(self) -> None:
@@ -50,10 +57,19 @@ class MemoryRelief:
             bytes_wanted -= sizes.get(held.id, 0)
 
     async def end_largest(self) -> None:
+        """The largest page where that is no session's as far as can be told: its session, if it has one, goes on."""
+        session_id, size = self._largest()
+        chrome = await self._keeper.current()
+        if chrome.end_largest_page(beyond_bytes=_PROCESS_FACTOR * size):
+            return
+        if session_id is None or size < _WORTH_ENDING_SHARE * self._memory_limit_bytes:
+            # What took the memory is gone already, or the end of any session would bring little.
+            await self.park_idle(1)
+            return
+        _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
+        await asyncio.to_thread(self._store.end, session_id, EndReason.MEMORY)
+        await self._close_ended(session_id)
+
+    def _largest(self) -> tuple[str | None, int]:
         held = {held.id for held in self._sessions.all if held.opened is not None}
-        largest = next(((one, size) for one, size in self._sizes.largest_first() if one in held), None)
-        if largest is not None:
-            session_id, size = largest
-            _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
-            await asyncio.to_thread(self._store.end, session_id, EndReason.MEMORY)
-            await self._close_ended(session_id)
+        return next(((one, size) for one, size in self._sizes.largest_first() if one in held), (None, 0))

@@ -38,14 +38,21 @@ class RendererGuard:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             for pid in _renderers_under(os.getpid()):
-                self._check(pid)
+                self._check(pid, self._limit_bytes)
 
-    def _check(self, pid: int) -> None:
+    def end_largest(self, *, beyond_bytes: int) -> bool:
+        """Kills the renderer that takes most, if that is more than `beyond_bytes`. False: there is none."""
+        largest = max(_renderers_under(os.getpid()), key=_memory_bytes, default=None)
+        return largest is not None and self._check(largest, beyond_bytes)
+
+    def _check(self, pid: int, limit_bytes: int) -> bool:
         taken = _memory_bytes(pid)
-        if taken > self._limit_bytes:
-            _log.warning("renderer killed for its memory", pid=pid, megabytes=taken // 1024**2)
-            self._on_killed()
-            _kill(pid)
+        if taken <= limit_bytes:
+            return False
+        _log.warning("renderer killed for its memory", pid=pid, megabytes=taken // 1024**2)
+        self._on_killed()
+        _kill(pid)
+        return True
 
 
 def _kill(pid: int) -> None:

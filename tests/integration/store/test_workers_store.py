@@ -107,5 +107,11 @@ def test_a_worker_that_is_asked_to_drain_is_asked_until_it_starts_anew(store: St
     store.workers.ask_to_drain("fleet@one")
     assert store.workers.is_asked_to_drain("fleet@one")
 
-    store.workers.forget_drain("fleet@one")
+    store.workers.begin_anew("fleet@one")
     assert not store.workers.is_asked_to_drain("fleet@one")
+
+
+def test_a_worker_that_starts_anew_has_no_lease_of_its_last_life(store: Store) -> None:
+    store.workers.renew(a_worker_report(name="fleet@one"))
+    store.workers.begin_anew("fleet@one")
+    assert store.workers.report("fleet@one") is None

@@ -1,0 +1,102 @@
+"""`make chaos` (SEED=N, FAULTS=N, WORKERS=N, SESSIONS=N): exits with 1 if a promise was broken."""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.audit import Auditor
+from tests.chaos.faults import FAULTS, Fault, NothingToHit, Scene, sequence
+from tests.chaos.fleet import Fleet
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import Load, Sites
+from tests.chaos.report import Done, Run, write
+from tests.pages.server import PagesServer
+
+_PAUSE_SECONDS = (1.0, 6.0)
+# Something to lose, before the first fault.
+_WARM_UP_SECONDS = 10.0
+_CONCURRENCY = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    seed: int
+    faults: int
+    workers: int
+    sessions: int
+    output: Path
+    kinds: tuple[Fault, ...] = FAULTS
+
+
+def main() -> int:
+    # SIGTERM is a Ctrl-C that nobody typed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    chosen = os.environ.get("ONLY")
+    options = Options(
+        seed=int(os.environ.get("SEED", str(random.randrange(1_000_000)))),
+        faults=int(os.environ.get("FAULTS", "100")),
+        workers=int(os.environ.get("WORKERS", "3")),
+        sessions=int(os.environ.get("SESSIONS", "4")),
+        output=Path(os.environ.get("OUTPUT", "chaos-output")),
+        kinds=tuple(fault for fault in FAULTS if chosen is None or fault.name in chosen.split(",")),
+    )
+    print(f"seed {options.seed}: {options.faults} faults, {options.workers} workers", flush=True)
+    run = run_chaos(options)
+    write(run, options.output)
+    return 1 if run.audit.findings else 0
+
+
+def run_chaos(options: Options) -> Run:
+    shutil.rmtree(options.output, ignore_errors=True)
+    options.output.mkdir(parents=True)
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        with (
+            PagesServer() as sound,
+            PagesServer() as hostile,
+            Fleet(folder, workers=options.workers, concurrency=_CONCURRENCY) as fleet,
+        ):
+            return _break_and_audit(options, fleet, Sites(sound.url, hostile.url))
+    finally:
+        shutil.copytree(folder / "logs", options.output / "logs")
+        shutil.rmtree(folder)
+
+
+def _break_and_audit(options: Options, fleet: Fleet, sites: Sites) -> Run:
+    ledger = Ledger()
+    load = Load(fleet.url, sites, ledger, seed=options.seed, sessions=options.sessions, one_shots=2)
+    load.start()
+    done = _break(options, fleet)
+    load.stop()
+    audit = Auditor(fleet, ledger, pages=sites.sound).audit()
+    return Run(options.seed, done, audit, dict(load.answers.counts), {part.name: part.starts for part in fleet.parts})
+
+
+def _break(options: Options, fleet: Fleet) -> list[Done]:
+    dice = random.Random(options.seed)
+    scene = Scene(fleet, dice)
+    time.sleep(_WARM_UP_SECONDS)
+    done: list[Done] = []
+    for fault in sequence(dice, options.kinds):
+        if len(done) == options.faults:
+            break
+        began = time.time()
+        try:
+            what = fault.do(scene)
+        except NothingToHit:
+            what = None
+        if what is not None:
+            done.append(Done(fault.name, what, began))
+            print(f"{len(done):4} {time.strftime('%X', time.localtime(began))} {fault.name}: {what}", flush=True)
+        time.sleep(dice.uniform(*_PAUSE_SECONDS))
+    return done
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""`make soak` (CAPTURES=N, SEED=N): exits with 1 if something grows, or a sound page failed."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.chaos.fleet import Fleet
+from tests.pages.server import PagesServer
+from tests.soak.report import plot, text
+from tests.soak.samples import Sample, take
+from tests.soak.slopes import slopes
+from tests.soak.work import Work
+
+_SAMPLE_SECONDS = 2.0
+_CLIENTS = 4
+# What is kept for its time is no growth: it comes to its end within the run.
+_SETTINGS = {"FLEET_JOB_TTL": "60", "FLEET_ARTIFACT_TTL": "60", "FLEET_SESSIONS_PER_WORKER": "10"}
+
+
+def main() -> int:
+    # SIGTERM is a Ctrl-C that nobody typed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    output = Path(os.environ.get("OUTPUT", "soak-output"))
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    try:
+        with (
+            PagesServer() as pages,
+            Fleet(folder, workers=1, concurrency=_CLIENTS, settings=_SETTINGS, own_disk=False) as fleet,
+        ):
+            return _soak(fleet, pages.url, output)
+    finally:
+        shutil.copytree(folder / "logs", output / "logs")
+        shutil.rmtree(folder)
+
+
+def _soak(fleet: Fleet, pages: str, output: Path) -> int:
+    captures, seed = int(os.environ.get("CAPTURES", "2000")), int(os.environ.get("SEED", "1"))
+    work = Work(fleet.url, pages, seed=seed, captures=captures, clients=_CLIENTS)
+    started = time.monotonic()
+    work.start()
+    samples: list[Sample] = []
+    while work.goes_on or not samples:
+        samples.append(take(fleet, work.done))
+        time.sleep(_SAMPLE_SECONDS)
+    found = slopes(samples)
+    told = text(found, work.outcomes, seconds=time.monotonic() - started)
+    (output / "soak.md").write_text(told)
+    (output / "soak.json").write_text(json.dumps([asdict(sample) for sample in samples]) + "\n")
+    plot(samples, output / "soak.png")
+    print(f"{told}\nTable, plot and samples: {output}/soak.md, {output}/soak.png, {output}/soak.json")
+    missing = captures - work.done
+    bad = [outcome for outcome in work.outcomes if outcome.startswith("sound") and "succeeded" not in outcome]
+    return 1 if missing or bad or not all(slope.is_flat for slope in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

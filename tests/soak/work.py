@@ -1,0 +1,116 @@
+"""What is captured: sound pages in all outputs, with and without a session, and one in ten that fails."""
+
+import random
+import threading
+from collections import Counter
+
+import httpx
+
+_OUTPUTS = (
+    [{"kind": "screenshot"}],
+    [{"kind": "screenshot", "full_page": True, "type": "jpeg"}],
+    [{"kind": "pdf"}],
+    [{"kind": "html"}],
+    [{"kind": "screenshot"}, {"kind": "pdf"}, {"kind": "html"}],
+)
+_SOUND = ("/plain", "/late", "/images", "/cookie", "/scripted")
+_FAILING = (
+    "/status/503",
+    "/close",
+    "/never",
+    "/slow",
+    "/redirect-loop",
+    "/download",
+    "/loop",
+    "/allocate",
+    "/hostile/heap_of_nodes",
+    "/hostile/popups_for_ever",
+    "/hostile/console_flood",
+    "/hostile/window_close",
+)
+_FAILING_SHARE = 0.1
+_FAILING_TIMEOUT_MS = 3_000
+_IN_SESSION_SHARE = 0.4
+# Then the session is deleted, and another one created.
+_SESSION_CAPTURES = 25
+_WAIT_SECONDS = 60
+
+
+class Work:
+    """Captures, `clients` at a time, until `captures` are done."""
+
+    def __init__(self, url: str, pages: str, *, seed: int, captures: int, clients: int) -> None:
+        self._url = url
+        self._pages = pages
+        self._captures = captures
+        self._lock = threading.Lock()
+        self._begun = 0
+        self.done = 0
+        self.outcomes: Counter[str] = Counter()
+        self._threads = [threading.Thread(target=self._client, args=(seed + n,), daemon=True) for n in range(clients)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def goes_on(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _client(self, seed: int) -> None:
+        dice = random.Random(seed)
+        with httpx.Client(base_url=self._url, timeout=_WAIT_SECONDS + 20) as api:
+            session, used = "", 0
+            while self._begin():
+                if not session:
+                    session, used = self._create(api), 0
+                in_session = dice.random() < _IN_SESSION_SHARE
+                path = f"/api/sessions/{session}/captures" if in_session else "/api/captures"
+                if not self._capture(api, dice, path):
+                    session = ""
+                used += in_session
+                if session and used == _SESSION_CAPTURES:
+                    self._delete(api, session)
+                    session = ""
+            if session:
+                self._delete(api, session)
+
+    def _begin(self) -> bool:
+        with self._lock:
+            self._begun += 1
+            return self._begun <= self._captures
+
+    def _create(self, api: httpx.Client) -> str:
+        answer = api.post("/api/sessions", json={}, params={"wait": _WAIT_SECONDS}).raise_for_status()
+        return str(answer.json()["session"]["id"])
+
+    def _delete(self, api: httpx.Client, session: str) -> None:
+        answer = api.delete(f"/api/sessions/{session}", params={"wait": _WAIT_SECONDS})
+        if not answer.is_success:
+            self._note(fails=False, outcome=f"deletion {_outcome(answer)}", counts=0)
+
+    def _capture(self, api: httpx.Client, dice: random.Random, path: str) -> bool:
+        """False: the session has ended."""
+        fails = dice.random() < _FAILING_SHARE
+        body: dict[str, object] = {
+            "url": self._pages + dice.choice(_FAILING if fails else _SOUND),
+            "outputs": dice.choice(_OUTPUTS),
+        }
+        if fails:
+            body["timeout"] = _FAILING_TIMEOUT_MS
+        answer = api.post(path, json=body, params={"wait": _WAIT_SECONDS})
+        self._note(fails=fails, outcome=_outcome(answer))
+        return answer.status_code != httpx.codes.GONE
+
+    def _note(self, *, fails: bool, outcome: str, counts: int = 1) -> None:
+        with self._lock:
+            self.done += counts
+            self.outcomes[f"{'failing' if fails else 'sound'} page: {outcome}"] += 1
+
+
+def _outcome(answer: httpx.Response) -> str:
+    body = answer.json()
+    if not answer.is_success:
+        return f"{answer.status_code} {body['error']['code']}"
+    job = body["job"]
+    return f"{job['state']} {(job['error'] or {}).get('code', '')}".strip()
