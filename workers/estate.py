@@ -7,14 +7,17 @@ from celery import Celery
 from celery.utils.nodenames import worker_direct
 
 from fleet.models.session import EndReason, SessionState
-from fleet.queues import RESTORE_SESSION, SESSIONS_QUEUE
+from fleet.queues import RESTORE_SESSION, RUN_SESSION_JOB, SESSIONS_QUEUE
 from fleet.store import Store
 
 _log = structlog.get_logger(__name__)
 
 
 class Estate:
-    """Every step can be done twice: whoever begins may be lost before the end, and another one does it all again."""
+    """Every step can be done twice: whoever begins may be lost before the end, and another one does it all again.
+
+    The worker may be back by then. So its slots stay: its own sweep gives back those that are not in use any more.
+    """
 
     def __init__(self, app: Celery, store: Store, worker: str) -> None:
         self._app = app
@@ -25,9 +28,8 @@ class Estate:
         """All of it. `reason`: of the end of sessions that cannot be rebuilt. Raises StoreUnavailable."""
         for session_id in self._store.slots.holders(self._worker):
             self._hand_over_session(session_id, reason)
-        self._store.slots.clear(self._worker)
         self.send_messages_again()
-        self._drop_wake_ups()
+        self._pass_on_wake_ups()
         self._store.workers.settle_estate(self._worker)
 
     def hand_over_drained(self) -> None:
@@ -59,8 +61,12 @@ class Estate:
             self._store.messages.drop(self._worker, message.id)
             _log.info("message sent again", message=message.id, task=message.task, of=self._worker)
 
-    def _drop_wake_ups(self) -> None:
-        """Those in its own queue: the sessions are woken where they are restored."""
+    def _pass_on_wake_ups(self) -> None:
+        """Those in its own queue: whoever takes them knows where the session is by now, or that it has ended."""
         connection: Any
         with self._app.connection_for_write() as connection:
-            worker_direct(self._worker)(connection.default_channel).delete()
+            queue = worker_direct(self._worker)(connection.default_channel)
+            while (wake_up := queue.get()) is not None:
+                args, *_ = wake_up.payload
+                self._app.send_task(RUN_SESSION_JOB, args=args, queue=SESSIONS_QUEUE, task_id=wake_up.headers["id"])
+                wake_up.ack()

@@ -91,9 +91,11 @@ def _take_up_earlier_life(worker: Any) -> None:
 
 def _note_message(request: Any, **_: Any) -> None:
     """In the parent, as soon as the message is here: from now on it would be lost with this worker."""
-    queue = request.delivery_info["routing_key"]
-    if _store is None or queue not in _SHARED_QUEUES:
+    if _store is None:
         return
+    routing_key = request.delivery_info["routing_key"]
+    # If this worker is lost, nobody listens to its own queue.
+    queue = routing_key if routing_key in _SHARED_QUEUES else SESSIONS_QUEUE
     message = Message(id=request.id, queue=queue, task=request.name, argument=request.args[0])
     try:
         _store.messages.take(request.hostname, message)

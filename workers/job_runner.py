@@ -107,8 +107,9 @@ class JobRunner:
         held = self._store.sessions.hold(session_id)
         if held is not None and not creates and not _is_at(worker, *held):
             # It has moved, or is about to: whoever restores it wakes its jobs, and a worker that has it is woken now.
+            # Looked up only after the unlock: a wake-up that came before it was dropped.
             self._store.session_jobs.unlock(session_id, runner)
-            return held[1] if held[0] is not SessionState.DRAINING else None
+            return self._worker_to_wake(session_id, worker)
         job = self._start(accepted, worker)
         try:
             if job is not None:
@@ -118,6 +119,16 @@ class JobRunner:
             raise
         waiting = self._store.session_jobs.release(session_id, runner, job_id)
         return worker if waiting else None
+
+    def _worker_to_wake(self, session_id: str, worker: str) -> str | None:
+        """The one that runs its jobs, `worker` if it has ended; None while nobody does. Raises NoRoom."""
+        session = self._store.sessions.get(session_id)
+        if session is None:
+            return worker
+        if session.state is SessionState.DRAINING:
+            # It is about to be handed over, or may end before: then nobody else would wake its jobs.
+            raise NoRoom
+        return session.worker
 
     def _run_in_session(self, job: Job) -> None:
         if job.kind is JobKind.SESSION_CREATE:
@@ -129,11 +140,15 @@ class JobRunner:
         """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises NoRoom or WorkerLeaves."""
         if not self._claim_slot(session_id, worker):
             raise NoRoom
-        bound = self._store.session_moves.bind(session_id, worker)
-        if bound is None and self._store.sessions.workers_of([session_id]).get(session_id) != worker:
+        self._store.session_moves.bind(session_id, worker)
+        session = self._store.sessions.get(session_id)
+        if session is None or session.worker != worker:
             # It has ended, or another worker was faster.
             self._store.slots.release(worker, session_id)
-            return None
+            return self._worker_to_wake(session_id, worker)
+        if session.state is SessionState.RESTORING:
+            # This worker was taken for lost and still has it as it was before.
+            self._close_context(session_id)
         try:
             self._host.call("restore_session", {"session_id": session_id}, timeout_seconds=_SESSION_OPEN_SECONDS)
         except WorkerStopping as error:
@@ -142,6 +157,10 @@ class JobRunner:
         except (BrowserUnavailable, Unavailable) as error:
             self._let_go(session_id, worker)
             raise NoRoom from error
+        except SessionEnded:
+            # It is over, or another worker's by now.
+            self._store.slots.release(worker, session_id)
+            return self._worker_to_wake(session_id, worker)
         except FleetError as error:
             self._store.sessions.end(session_id, EndReason.CRASHED)
             self._store.slots.release(worker, session_id)

@@ -26,7 +26,7 @@ SESSION_MOVES: dict[SessionState, frozenset[SessionState]] = {
     SessionState.PENDING: frozenset({SessionState.RUNNING}),
     SessionState.RUNNING: frozenset({SessionState.RUNNING, SessionState.RESTORING, SessionState.DRAINING}),
     # Its rebuilding may fail, and begin again here or elsewhere.
-    SessionState.RESTORING: frozenset({SessionState.RUNNING, SessionState.RESTORING}),
+    SessionState.RESTORING: frozenset({SessionState.RUNNING, SessionState.RESTORING, SessionState.DRAINING}),
     SessionState.DRAINING: frozenset({SessionState.RESTORING}),
 }
 

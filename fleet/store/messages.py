@@ -1,4 +1,4 @@
-"""The messages that a worker has in hand from queues that it shares: what others must send again if it is lost.
+"""The messages that a worker has in hand: what others must send again if it is lost.
 
 A message that its worker took with it would come back by itself only after the broker's visibility timeout.
 """
@@ -13,7 +13,7 @@ from fleet.store.connection import RedisClient
 
 @dataclass(frozen=True)
 class Message:
-    """`id`: the same whenever it is sent again, which is what makes a second copy harmless."""
+    """`id`: the same whenever it is sent again, which is what makes a second copy harmless. `queue`: then."""
 
     id: str
     queue: str

@@ -64,7 +64,7 @@ class WorkerStore:
         with self._client.pipeline(transaction=False) as batch:
             # Unless it is back: then its lease says so, and the next renewal lists it again.
             batch.zrem(keys.WORKER_INDEX, name)
-            batch.delete(keys.worker_messages(name), keys.worker_drain(name), keys.worker_estate(name))
+            batch.delete(keys.worker_drain(name), keys.worker_estate(name))
             batch.execute()
 
     def ask_to_drain(self, name: str) -> None:

@@ -247,8 +247,9 @@ class BrowserHost:
             _log.warning("the lease had run out; what others have taken over is given up")
             self._sweep_now.set()
         self._has_lease = True
-        if not self._draining and await asyncio.to_thread(self._store.workers.is_asked_to_drain, self._name):
+        if self._draining or await asyncio.to_thread(self._store.workers.is_asked_to_drain, self._name):
             self._draining = True
+            # Each time: a creation that was in hand comes to run yet.
             self._keep(asyncio.create_task(self._drain()))
 
     def _record_processes(self) -> None:
@@ -259,8 +260,10 @@ class BrowserHost:
 
     async def _drain(self) -> None:
         """Closes every session once its job is done, for another worker to take."""
-        _log.info("draining", sessions=len(self._sessions.ids))
-        await asyncio.gather(*(self._drain_one(held) for held in self._sessions.all))
+        held = self._sessions.all
+        if held:
+            _log.info("draining", sessions=len(held))
+        await asyncio.gather(*(self._drain_one(one) for one in held))
 
     async def _drain_one(self, held: HeldSession) -> None:
         async with held.busy:

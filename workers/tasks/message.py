@@ -28,10 +28,12 @@ def message_in_hand(request: Any) -> Iterator[None]:
         # The outcome could not be recorded, so the message must not be lost either.
         raise Reject(error, requeue=True) from error
     except NoRoom:
+        _drop(request)
         # Soon this worker has left the queue; until then the message must not spin.
         time.sleep(random.uniform(0.1, 0.3))
         _send_again(request)
-    _drop(request)
+    else:
+        _drop(request)
 
 
 def _send_again(request: Any) -> None:

@@ -27,7 +27,7 @@ def test_each_worker_has_its_own(store: Store) -> None:
     assert store.messages.in_hand(TWO) == []
 
 
-def test_a_worker_whose_estate_is_settled_has_none(store: Store) -> None:
+def test_what_a_worker_has_taken_since_it_is_back_stays_when_its_estate_is_settled(store: Store) -> None:
     store.messages.take(ONE, a_message())
     store.workers.settle_estate(ONE)
-    assert store.messages.in_hand(ONE) == []
+    assert store.messages.in_hand(ONE) == [a_message()]

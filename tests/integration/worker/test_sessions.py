@@ -1,7 +1,5 @@
 """Sessions through a real worker: logged in, apart from each other, one job at a time, and ended for a reason."""
 
-import re
-
 import pytest
 
 from examples.site.server import COOKIE_NAME, ExampleSite, session_cookie
@@ -40,17 +38,6 @@ def test_a_running_session_tells_where_it_is(fleet: RunningFleet, site: ExampleS
         fleet.worker.name,
         f"{site.url}/article",
     )
-
-
-def test_the_jobs_of_a_session_run_one_at_a_time_in_the_order_accepted(fleet: RunningFleet, pages: PagesServer) -> None:
-    session_id = fleet.session()
-    accepted = [fleet.capture_in(session_id, f"{pages.url}/cookie", outputs=[HTML_OUTPUT]) for _ in range(12)]
-    jobs = [fleet.end_of(job_id) for job_id in accepted]
-    visits = [re.findall(r'"cookie":(\d+)', fleet.html_of(job_id)) for job_id in accepted]
-    assert visits == [[str(number)] for number in range(12)]
-    times = [moment for job in jobs for moment in (job.started_at, job.finished_at) if moment]
-    assert len(times) == 24
-    assert times == sorted(times)
 
 
 def test_a_capture_accepted_before_the_session_runs_waits_for_its_creation(
