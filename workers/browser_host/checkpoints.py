@@ -19,6 +19,9 @@ _TAKE_SECONDS = 5.0
 # Of a session's time. One origin costs some 6 ms; each further one that it has visited costs 40 ms, because
 # Playwright opens a page there, and a hundred of them must not stop the session's work.
 _SHARE = 0.1
+# An outage of the store makes one of them slow, and is not to keep the next one from being taken for long.
+_PAUSE_MAX_SECONDS = 15.0
+_AGAIN_SECONDS = 1.0
 
 
 class Checkpoints:
@@ -36,22 +39,26 @@ class Checkpoints:
             # A job that ends from here on asks for another one.
             held.checkpointing = None
             started = time.monotonic()
-            await self.take(held)
+            is_taken = await self.take(held)
             took = time.monotonic() - started
-            held.checkpoint_after = time.monotonic() + took * (1 / _SHARE - 1)
+            held.checkpoint_after = time.monotonic() + min(_PAUSE_MAX_SECONDS, took * (1 / _SHARE - 1))
+            if not is_taken:
+                # What hindered it passes; until then the session may be used no more.
+                held.checkpoint_after = max(held.checkpoint_after, time.monotonic() + _AGAIN_SECONDS)
+                self.after_use(held)
 
     async def take(self, held: HeldSession) -> bool:
-        """Now; the caller holds `busy`. False: the store has none that is as new as the session."""
+        """Now; the caller holds `busy`. False: Chrome or the store is away, or the page hangs."""
         if held.opened is None:
             return True
         try:
             checkpoint = await _checkpoint(held.opened)
-            kept = await asyncio.to_thread(self._store.keep, held.id, self._worker_name, checkpoint)
+            await asyncio.to_thread(self._store.keep, held.id, self._worker_name, checkpoint)
         except FleetError as error:
-            # Chrome or the store is away, or the page hangs: the one before this is better than none.
+            # The one before this is better than none.
             _log.warning("no checkpoint", session=held.id, code=error.code)
             return False
-        return kept and checkpoint.failure is None
+        return True
 
 
 async def _checkpoint(opened: OpenContext) -> Checkpoint:
