@@ -48,6 +48,8 @@ _UNHELD_SECONDS = 60.0
 _QUIET_SECONDS = 10.0
 # Contexts are rebuilt a few at a time, so that the jobs that wait get their share of Chrome.
 _REBUILT_AT_ONCE = 2
+# Of the worker's memory.
+_WORTH_ENDING_SHARE = 0.05
 # A page's process takes up to that many times what its session is known to keep.
 _PROCESS_FACTOR = 3
 # All last checkpoints together.
@@ -272,7 +274,11 @@ class BrowserHost:
         measured = [(size, key) for key, size in self._session_memory.largest_first() if key in held]
         size, session_id = measured[0] if measured else (0, None)
         chrome = await self._keeper.current()
-        if chrome.end_largest_page(beyond_bytes=_PROCESS_FACTOR * size) or session_id is None:
+        if chrome.end_largest_page(beyond_bytes=_PROCESS_FACTOR * size):
+            return
+        if session_id is None or size < _WORTH_ENDING_SHARE * self._options.memory_limit_bytes:
+            # What took the memory is gone already, or the end of any session would bring little.
+            await self._park_idle(1)
             return
         _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
         await asyncio.to_thread(self._store.sessions.end, session_id, EndReason.MEMORY)
