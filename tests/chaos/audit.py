@@ -44,7 +44,6 @@ _VISITS = {"visit", "last visit"}
 _LEFT_OVER = (
     "fleet:session:*:lock",
     "fleet:session:*:jobs",
-    "fleet:worker:*:messages",
     "fleet:worker:*:estate",
     "fleet:worker:*:drain",
     "fleet:waiting:*",
@@ -243,7 +242,7 @@ class Auditor:
     def _check_visits(
         self, session_id: str, book: SessionBook, visits: dict[str, dict[str, int]], counter: str
     ) -> list[int]:
-        """How many visits each loss took along: those after the last checkpoint, not more."""
+        """How many visits each loss of a context took along: those after the last checkpoint, not more."""
         seen: list[tuple[datetime, int]] = []
         lost: list[int] = []
         for entry in book.entries:
@@ -251,11 +250,15 @@ class Auditor:
                 continue
             job, value = self._jobs[entry.job_id], visits[entry.job_id][counter]
             begun = _moment(job["started_at"])
-            kept = max((count + 1 for ended, count in seen if ended < begun - _CHECKPOINT_AGE), default=0)
-            if value < kept:
-                self._find(f"{session_id}: {counter} is {value} in {entry.job_id}, and was {kept} a minute before")
             if seen and value <= seen[-1][1]:
                 lost.append(seen[-1][1] + 1 - value)
+                old = [count for ended, count in seen if ended < begun - _CHECKPOINT_AGE]
+                if old and value <= old[-1]:
+                    self._find(
+                        f"{session_id}: {counter} is {value} in {entry.job_id} at {job['started_at']}, and was "
+                        f"{old[-1] + 1} more than {_CHECKPOINT_AGE.seconds} s before"
+                    )
+                seen.clear()
             seen.append((_moment(job["finished_at"]), value))
         return lost
 
@@ -265,6 +268,8 @@ class Auditor:
         if lasting:
             self._find(f"keys without a TTL: {lasting}")
         self._until(time.monotonic() + 30, self._left_over, "keys left over")
+        noted = sum(int(str(store.hlen(key))) for key in store.scan_iter("fleet:worker:*:messages"))
+        self._figure("messages that workers still note as in hand", noted)
         self._figure("messages that the broker takes for unfinished", int(str(store.hlen("unacked"))))
 
     def _left_over(self) -> list[str]:

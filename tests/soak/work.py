@@ -65,13 +65,15 @@ class Work:
                 if not session:
                     session, used = self._create(api), 0
                 in_session = dice.random() < _IN_SESSION_SHARE
-                self._capture(api, dice, f"/api/sessions/{session}/captures" if in_session else "/api/captures")
+                path = f"/api/sessions/{session}/captures" if in_session else "/api/captures"
+                if not self._capture(api, dice, path):
+                    session = ""
                 used += in_session
-                if used == _SESSION_CAPTURES:
-                    api.delete(f"/api/sessions/{session}").raise_for_status()
+                if session and used == _SESSION_CAPTURES:
+                    self._delete(api, session)
                     session = ""
             if session:
-                api.delete(f"/api/sessions/{session}", params={"wait": _WAIT_SECONDS}).raise_for_status()
+                self._delete(api, session)
 
     def _begin(self) -> bool:
         with self._lock:
@@ -82,7 +84,13 @@ class Work:
         answer = api.post("/api/sessions", json={}, params={"wait": _WAIT_SECONDS}).raise_for_status()
         return str(answer.json()["session"]["id"])
 
-    def _capture(self, api: httpx.Client, dice: random.Random, path: str) -> None:
+    def _delete(self, api: httpx.Client, session: str) -> None:
+        answer = api.delete(f"/api/sessions/{session}", params={"wait": _WAIT_SECONDS})
+        if not answer.is_success:
+            self._note(fails=False, outcome=f"deletion {_outcome(answer)}", counts=0)
+
+    def _capture(self, api: httpx.Client, dice: random.Random, path: str) -> bool:
+        """False: the session has ended."""
         fails = dice.random() < _FAILING_SHARE
         body: dict[str, object] = {
             "url": self._pages + dice.choice(_FAILING if fails else _SOUND),
@@ -92,10 +100,11 @@ class Work:
             body["timeout"] = _FAILING_TIMEOUT_MS
         answer = api.post(path, json=body, params={"wait": _WAIT_SECONDS})
         self._note(fails=fails, outcome=_outcome(answer))
+        return answer.status_code != httpx.codes.GONE
 
-    def _note(self, *, fails: bool, outcome: str) -> None:
+    def _note(self, *, fails: bool, outcome: str, counts: int = 1) -> None:
         with self._lock:
-            self.done += 1
+            self.done += counts
             self.outcomes[f"{'failing' if fails else 'sound'} page: {outcome}"] += 1
 
 
