@@ -54,6 +54,14 @@ class WorkerLeaves(Exception):
     """This worker stops; the job is queued again, and what the worker has in hand will be handed over."""
 
 
+class _SessionElsewhere(Exception):
+    """The session has moved under its job, which stays at the head of its list; `worker` has it now, if one has."""
+
+    def __init__(self, worker: str | None) -> None:
+        super().__init__(worker)
+        self.worker = worker
+
+
 class _RunAgain(Exception):
     """The host or its Chrome went away under a job that can be run a second time; the cause is a FleetError."""
 
@@ -117,6 +125,9 @@ class JobRunner:
         except WorkerLeaves:
             self._store.session_jobs.unlock(session_id, runner)
             raise
+        except _SessionElsewhere as elsewhere:
+            self._store.session_jobs.unlock(session_id, runner)
+            return elsewhere.worker
         waiting = self._store.session_jobs.release(session_id, runner, job_id)
         return worker if waiting else None
 
@@ -197,7 +208,7 @@ class JobRunner:
         outcome: Manifest | FleetError | None
         try:
             job, outcome = self._run(job, work)
-        except (WorkerLeaves, StoreUnavailable):
+        except (WorkerLeaves, StoreUnavailable, _SessionElsewhere):
             raise
         except FleetError as error:
             outcome = error
@@ -323,6 +334,7 @@ class JobRunner:
             manifest = self._manifest(job, answer)
             changes = {"url": manifest.final_url, "title": manifest.title, "crashes": 0}
         except SessionEnded:
+            self._follow_session(session_id, job.worker)
             raise self._ended(session_id) from None
         except (BrowserUnavailable, WorkerStopping) as error:
             message = (
@@ -339,10 +351,17 @@ class JobRunner:
         try:
             answer = self._ask_host("storage_state", params, seconds=_STORAGE_STATE_SECONDS)
         except SessionEnded:
+            self._follow_session(session_id, job.worker)
             raise self._ended(session_id) from None
         finally:
             self._store.sessions.renew(session_id)
         self._store.storage_states.hand_over(job.id, answer["state"])
+
+    def _follow_session(self, session_id: str, worker: str | None) -> None:
+        """Raises _SessionElsewhere, if the session has not ended but moved."""
+        holders = self._store.sessions.workers_of([session_id])
+        if session_id in holders and holders[session_id] != worker:
+            raise _SessionElsewhere(holders[session_id])
 
     def _ended(self, session_id: str) -> SessionEnded:
         ending = self._store.sessions.ending(session_id)

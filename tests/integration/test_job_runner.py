@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 from fleet.artifacts.storage import open_storage
-from fleet.errors import StoreUnavailable
+from fleet.errors import SessionEnded, StoreUnavailable
+from fleet.ids import new_id
 from fleet.models.capture import OneShotCaptureRequest
-from fleet.models.job import Job, JobState
+from fleet.models.job import Job, JobKind, JobState
 from fleet.models.manifest import PageVisit
 from fleet.settings import Settings
 from fleet.store import Store
 from tests.factories import a_job, a_manifest, a_worker_report
-from tests.integration.as_worker import WORKER, start
+from tests.integration.as_worker import WORKER, open_session, start
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
+
+OTHER = "fleet@other"
 
 
 class CapturingHost(HostClient):
@@ -40,9 +43,9 @@ def a_runner(store: Store, settings: Settings, *, failures: int = 0) -> JobRunne
     return JobRunner(store=store, storage=storage, host=CapturingHost(failures=failures), artifact_ttl_seconds=60)
 
 
-def kept(store: Store) -> Job:
+def kept(store: Store, **changes: Any) -> Job:
     """A capture that waits to be run."""
-    job = a_job()
+    job = a_job(**changes)
     request = OneShotCaptureRequest.model_validate({"url": "http://a.example/"})
     store.jobs.create(job, request.model_dump_json(exclude_unset=True))
     return job
@@ -70,7 +73,59 @@ def test_a_message_that_was_sent_again_is_left_to_the_life_of_a_worker_that_runs
     assert job.started_at is not None
     began = job.started_at - timedelta(seconds=life_began_seconds_before)
     store.workers.renew(a_worker_report(name=WORKER, started_at=began))
-    a_runner(store, settings).run_capture(job.id, worker="fleet@other", redelivered=False)
+    a_runner(store, settings).run_capture(job.id, worker=OTHER, redelivered=False)
     now = store.jobs.get(job.id)
     assert now is not None
     assert now.state is state
+
+
+class LosingHost(HostClient):
+    """Finds that another worker has taken the session over."""
+
+    def __init__(self, store: Store, session_id: str) -> None:
+        super().__init__(Path("/nowhere"))
+        self._store = store
+        self._session_id = session_id
+
+    def call(self, command: str, *_: Any, **__: Any) -> dict[str, Any]:
+        if command == "close_session":
+            return {"closed": False}
+        self._store.session_moves.give_up(self._session_id, WORKER)
+        self._store.session_moves.bind(self._session_id, OTHER)
+        raise SessionEnded("This worker does not hold the session any more.", end_reason="unknown")
+
+
+def a_session(store: Store) -> str:
+    """The id of one that WORKER holds."""
+    session_id, creation = new_id("ses"), a_job(kind=JobKind.SESSION_CREATE)
+    store.jobs.create(creation, "{}")
+    store.sessions.create(session_id, ttl=60, max_lifetime=600, metadata={}, options_json="{}", job_id=creation.id)
+    open_session(store, session_id, creation.id)
+    return session_id
+
+
+def a_losing_runner(store: Store, settings: Settings, session_id: str) -> JobRunner:
+    storage = open_storage(settings.artifacts_url)
+    return JobRunner(store=store, storage=storage, host=LosingHost(store, session_id), artifact_ttl_seconds=60)
+
+
+def test_a_job_whose_session_moves_under_it_is_left_to_the_worker_that_has_the_session(
+    store: Store, settings: Settings
+) -> None:
+    session_id = a_session(store)
+    job = kept(store, session_id=session_id)
+    store.sessions.add_job(session_id, job.id)
+    runner = a_losing_runner(store, settings, session_id)
+    assert runner.run_session_job(session_id, runner="message", worker=WORKER) == OTHER
+    now = store.jobs.get(job.id)
+    assert now is not None
+    assert now.state is JobState.RUNNING
+    assert store.session_jobs.claim(session_id, "of the other") == job.id
+
+
+def test_a_session_that_moves_while_it_is_restored_lives_on(store: Store, settings: Settings) -> None:
+    session_id = a_session(store)
+    store.session_moves.give_up(session_id, WORKER)
+    assert a_losing_runner(store, settings, session_id).restore_session(session_id, worker=WORKER) == OTHER
+    assert store.sessions.workers_of([session_id]) == {session_id: OTHER}
+    assert store.slots.holders(WORKER) == []

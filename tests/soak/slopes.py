@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from tests.soak.samples import Sample
 
@@ -15,7 +16,9 @@ _FLAT = {"memory MB": 20.0, "processes": 3.0, "descriptors": 20.0, "temp MB": 5.
 
 @dataclass(frozen=True)
 class Slope:
-    """`per_thousand`: captures; `growth`: from the warm-up to the end, both by the line of least squares."""
+    """`per_thousand`: captures; `growth`: from the warm-up to the end. Both by the median slope between all pairs
+    of samples, which the peaks of a few hostile pages do not move.
+    """
 
     series: str
     median: float
@@ -32,10 +35,11 @@ def slopes(samples: Sequence[Sample]) -> list[Slope]:
 
 
 def _slope(series: str, warm: Sequence[Sample]) -> Slope:
-    done = [float(sample.done) for sample in warm]
     values = [sample.values.get(series, 0.0) for sample in warm]
-    slope = statistics.linear_regression(done, values).slope if len(set(done)) > 1 else 0.0
-    growth = slope * (done[-1] - done[0])
+    pairs = combinations(zip((sample.done for sample in warm), values, strict=True), 2)
+    between = [(after - before) / (late - early) for (early, before), (late, after) in pairs if late > early]
+    slope = statistics.median(between) if between else 0.0
+    growth = slope * (warm[-1].done - warm[0].done)
     median = statistics.median(values)
     allowed = max(_FLAT_SHARE * median, _FLAT[series.partition(":")[0]])
     return Slope(series, median, max(values), 1000 * slope, growth, is_flat=growth <= allowed)

@@ -23,6 +23,8 @@ _log = structlog.get_logger(__name__)
 
 _RESOLVE_SECONDS = 10
 _DIAL_SECONDS = 20
+# Chrome closes a connection when it wants no more of it; a server that never ends its answer is not waited for.
+_LINGER_SECONDS = 5.0
 _HANDSHAKE_SECONDS = 10
 # Open at once; a page that opens thousands of WebSockets is refused more.
 _CONNECTIONS_MAX = 2_000
@@ -133,8 +135,10 @@ class EgressProxy:
         try:
             writer.write(_reply(_GRANTED))
             async with asyncio.TaskGroup() as directions:
-                directions.create_task(_copy(reader, upstream_writer))
-                directions.create_task(_copy(upstream_reader, writer))
+                answers = directions.create_task(_copy(upstream_reader, writer))
+                await _copy(reader, upstream_writer)
+                async with asyncio.timeout(_LINGER_SECONDS):
+                    await answers
             close = asyncio.StreamWriter.close
         except* OSError:
             pass

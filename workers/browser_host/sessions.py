@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Page
 
-from fleet.errors import FleetError, SessionEnded, WorkerFull
+from fleet.errors import BrowserUnavailable, FleetError, SessionEnded, WorkerFull
 from fleet.models.session import SessionRequest
 from fleet.models.waits import Goto
 from workers.browser_host.chrome import Chrome
@@ -111,10 +111,15 @@ class Sessions:
                 held.used_at = time.monotonic()
 
     async def _give(self, held: HeldSession, opened: OpenContext) -> None:
-        """Raises SessionEnded if the session was closed while its context was being opened."""
+        """Raises SessionEnded if the session was closed while its context was being opened, BrowserUnavailable if its
+        Chrome died meanwhile: `lose` did not know of the context yet.
+        """
         if self._held.get(held.id) is not held:
             await opened.close()
             raise SessionEnded("The session ended while its browser context was opened.", end_reason="deleted")
+        if not opened.chrome.is_running:
+            opened.abandon()
+            raise BrowserUnavailable("Chrome died while the session's browser context was opened.")
         held.opened = opened
 
     async def ensure_open(self, session_id: str) -> None:
