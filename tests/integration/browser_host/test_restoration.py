@@ -157,7 +157,8 @@ async def _when_chrome_is_back(capture: Callable[[], Any]) -> Any:
 
 
 async def test_a_viewer_is_told_of_a_session_s_restoration(host: RunningHost, pages: PagesServer) -> None:
-    session_id = await a_visited_session(host, pages)
+    # Long enough that its end is not announced meanwhile.
+    session_id = await a_visited_session(host, pages, max_lifetime=600, ttl=600)
     heard: list[dict[str, Any]] = []
     listening = threading.Event()
     notifications = Notifications(

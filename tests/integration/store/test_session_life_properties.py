@@ -24,6 +24,7 @@ from fleet.clock import utc_now
 from fleet.models.checkpoint import Checkpoint
 from fleet.models.job import JobKind
 from fleet.models.session import SESSION_MOVES, EndReason, Session, SessionState
+from fleet.queues import RESTORE_SESSION
 from fleet.settings import Settings
 from fleet.store import Store, open_store
 from tests.factories import a_response, a_script
@@ -242,7 +243,8 @@ class SessionLives(RuleBasedStateMachine):
         for _ in range(count):
             self.fleet.create(scripts=1)
             worker.take(self.fleet.broker.shared, -1).go()
-        worker.host.take_checkpoints()
+        for held in worker.host.contexts():
+            held.checkpoint_is_due = True
 
     @needs(running, idle)
     @rule(place=places, kind=kinds, acts=st.booleans(), commands=st.integers(0, 16))
@@ -260,8 +262,9 @@ class SessionLives(RuleBasedStateMachine):
         lost.is_paused = not is_killed
         self.fleet.let_lease_run_out(lost)
         other.look_for_lost().go(commands)
-        if self.fleet.broker.shared:
-            other.take(self.fleet.broker.shared, -1).go(then)
+        for letter in list(self.fleet.broker.shared):
+            if letter.task == RESTORE_SESSION:
+                other.take(self.fleet.broker.shared, self.fleet.broker.shared.index(letter)).go(then)
         other.host.take_checkpoints()
 
     # --- Hosts and workers -----------------------------------------------------------------
@@ -317,9 +320,16 @@ class SessionLives(RuleBasedStateMachine):
         at(self.serving(), who).is_paused = True
 
     @needs(paused)
-    @rule(who=places)
-    def a_paused_worker_goes_on(self, who: int) -> None:
-        at(self.paused(), who).is_paused = False
+    @rule(who=places, its_chrome_dies=st.booleans(), commands=st.integers(0, 12))
+    def a_paused_worker_goes_on(self, who: int, its_chrome_dies: bool, commands: int) -> None:
+        """It believes that it holds what it held."""
+        worker = at(self.paused(), who)
+        worker.is_paused = False
+        worker.host.take_checkpoints()
+        if its_chrome_dies:
+            worker.host.lose_chrome()
+        for actor in worker.actors():
+            actor.go(commands)
 
     @needs(hosting)
     @rule(who=places, commands=st.integers(0, 12))
