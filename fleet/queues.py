@@ -9,6 +9,12 @@ CAPTURES_QUEUE: Final = "captures"
 
 SharedQueue = Literal["sessions", "captures"]
 
+
+def queue_for_all(queue: str) -> SharedQueue:
+    """The shared queue for a message that came from `queue`: a worker's own is of no use to others."""
+    return CAPTURES_QUEUE if queue == CAPTURES_QUEUE else SESSIONS_QUEUE
+
+
 # Its one argument is a job id.
 RUN_CAPTURE = "fleet.run_capture"
 # Its one argument is a session id; it runs the head of that session's list of jobs.

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from fleet.errors import StoreUnavailable
 from fleet.logs import configure_logs
 from fleet.models.session import EndReason
-from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
+from fleet.queues import queue_for_all
 from fleet.settings import settings
 from fleet.store import Store, open_store
 from fleet.store.messages import Message
@@ -31,7 +31,6 @@ _log = structlog.get_logger(__name__)
 # Of FLEET_SHUTDOWN_GRACE: jobs in hand may end in the first part, the host in the second; the rest is for the
 # handing over.
 _JOBS_SHARE, _HOST_SHARE = 0.6, 0.3
-_SHARED_QUEUES = {CAPTURES_QUEUE, SESSIONS_QUEUE}
 
 _host: HostProcess | None = None
 _store: Store | None = None
@@ -93,9 +92,8 @@ def _note_message(request: Any, **_: Any) -> None:
     """In the parent, as soon as the message is here: from now on it would be lost with this worker."""
     if _store is None:
         return
-    routing_key = request.delivery_info["routing_key"]
     # If this worker is lost, nobody listens to its own queue.
-    queue = routing_key if routing_key in _SHARED_QUEUES else SESSIONS_QUEUE
+    queue = queue_for_all(request.delivery_info["routing_key"])
     message = Message(id=request.id, queue=queue, task=request.name, argument=request.args[0])
     try:
         _store.messages.take(request.hostname, message)

@@ -10,6 +10,7 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
+from fleet.queues import queue_for_all
 from workers.celery_app import app
 from workers.child import store
 from workers.job_runner import NoRoom, WorkerLeaves
@@ -39,7 +40,8 @@ def message_in_hand(request: Any) -> Iterator[None]:
 def _send_again(request: Any) -> None:
     """Under its own id. Not by rejecting it: a worker that stops has closed the channel that would take it back."""
     try:
-        app.send_task(request.task, args=request.args, task_id=request.id, queue=request.delivery_info["routing_key"])
+        queue = queue_for_all(request.delivery_info["routing_key"])
+        app.send_task(request.task, args=request.args, task_id=request.id, queue=queue)
     except OperationalError as error:
         raise Reject(error, requeue=True) from error
 

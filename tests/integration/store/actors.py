@@ -15,7 +15,7 @@ class Actor(greenlet):
     `watch` is called after each.
     """
 
-    watch: ClassVar[Callable[[], None]]
+    watch: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
 
     def __init__(self, work: Callable[[], Any]) -> None:
         beginner = getcurrent()
