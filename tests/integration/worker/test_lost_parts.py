@@ -71,6 +71,12 @@ def two(own_redis: RedisServer, tmp_path: Path) -> Iterator[TwoWorkers]:
         yield TwoWorkers(stack, own_redis.url, tmp_path)
 
 
+@pytest.fixture
+def fleet(own_fleet: RunningFleet) -> RunningFleet:
+    """Of its own for each test: a worker gives up after five quick ends of its host."""
+    return own_fleet
+
+
 def session_of(fleet: RunningFleet, session_id: str) -> Session:
     return fleet.services.sessions.get(session_id)
 
