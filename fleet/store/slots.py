@@ -19,10 +19,6 @@ class SlotStore:
         args: list[str | int] = [_milliseconds(utc_now()), session_id, _milliseconds(until), self._limit]
         return bool(self._claim(keys=[keys.slots(worker)], args=args))
 
-    def clear(self, worker: str) -> None:
-        """The worker has just been started and holds nothing."""
-        self._client.delete(keys.slots(worker))
-
     def release(self, worker: str, session_id: str) -> None:
         self._client.zrem(keys.slots(worker), session_id)
 

@@ -147,9 +147,6 @@ class Sessions:
             await opened.close()
         return True
 
-    async def close_all(self) -> None:
-        await asyncio.gather(*(self.close(session_id) for session_id in self.ids))
-
     async def park(self, held: HeldSession) -> None:
         """Closes the context of a session that is still held. The caller holds `busy` and has a checkpoint of it."""
         opened, held.opened = held.opened, None

@@ -109,9 +109,13 @@ class Browser:
         await self._egress.start()
 
     async def stop(self) -> None:
-        await self.sessions.close_all()
+        await self.close_sessions()
         await self.keeper.stop()
         await self._egress.stop()
+
+    async def close_sessions(self) -> None:
+        """All of them, whatever the store thinks."""
+        await asyncio.gather(*(self.sessions.close(session_id) for session_id in self.sessions.ids))
 
     async def capture(self, url: str | None = None, *, job_id: str | None = None, **request: Any) -> Captured:
         """A one-shot capture; `request`: more fields of its body."""

@@ -73,7 +73,7 @@ def browser(shared_browser: Browser, runner: asyncio.Runner) -> Iterator[Browser
 
 
 async def _clear(browser: Browser) -> None:
-    await browser.sessions.close_all()
+    await browser.close_sessions()
     if await browser.contexts():
         # The test has failed; the next one starts another Chrome.
         await browser.keeper.stop()

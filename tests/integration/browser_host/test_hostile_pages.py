@@ -104,7 +104,7 @@ def impatient_browser(runner: asyncio.Runner, browser_store: Store) -> Iterator[
 @pytest.fixture
 def hostile_browser(impatient_browser: Browser, runner: asyncio.Runner) -> Iterator[Browser]:
     yield impatient_browser
-    runner.run(impatient_browser.sessions.close_all())
+    runner.run(impatient_browser.close_sessions())
 
 
 def test_each_hostile_page_has_its_test() -> None:

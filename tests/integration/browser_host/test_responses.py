@@ -89,7 +89,7 @@ def recording(
 ) -> Iterator[Recording]:
     browser, store = recording_browser
     yield Recording(browser, store, pages)
-    runner.run(browser.sessions.close_all())
+    runner.run(browser.close_sessions())
 
 
 async def test_a_page_is_recorded_as_it_was_asked_for_and_answered(recording: Recording) -> None:

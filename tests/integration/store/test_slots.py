@@ -56,9 +56,3 @@ def test_the_slots_of_one_worker_are_not_those_of_another(slots: SlotStore) -> N
     claim(slots, "one")
     claim(slots, "two")
     assert claim(slots, "three", worker="fleet@two")
-
-
-def test_a_worker_that_has_just_started_has_all_its_slots(slots: SlotStore) -> None:
-    claim(slots, "one")
-    slots.clear(WORKER)
-    assert slots.holders(WORKER) == []
