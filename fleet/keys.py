@@ -20,6 +20,8 @@ ESTATE_SECONDS: Final = 60
 DRAIN_SECONDS: Final = 86_400
 # Secrets: no longer than the API takes to fetch them.
 STORAGE_STATE_SECONDS: Final = 60
+# An API that ends without a word takes its viewers along after this.
+VIEWER_LEASE_SECONDS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ CATALOGUE: Final = (
     ),
     CatalogueEntry("fleet:session:{id}:responses:ID", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
     CatalogueEntry("fleet:session:{id}:responses:ID:body", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
+    CatalogueEntry("fleet:session:{id}:viewers", "zset", "30 s, renewed", "store.viewers", "worker"),
+    CatalogueEntry("fleet:viewers", "zset", "30 s, renewed", "store.viewers", "API"),
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
@@ -68,6 +72,7 @@ CATALOGUE: Final = (
 SESSION_ENDED_CHANNEL: Final = "fleet:events:session-ended"
 JOB_ENDED_CHANNEL: Final = "fleet:events:job-ended"
 JOB_CANCEL_CHANNEL: Final = "fleet:events:job-cancel"
+VIEWERS_CHANGED_CHANNEL: Final = "fleet:events:viewers-changed"
 
 _SESSION_KEY: Final = re.compile(r"fleet:session:\{(ses_[a-z2-7]+)\}")
 
@@ -76,6 +81,7 @@ SESSION_INDEX: Final = "fleet:sessions"
 RATE_PREFIX: Final = "fleet:rate"
 JOB_INDEX: Final = "fleet:jobs"
 WORKER_INDEX: Final = "fleet:workers"
+VIEWERS: Final = "fleet:viewers"
 
 
 def session(session_id: str) -> str:
@@ -120,6 +126,10 @@ def session_response(session_id: str, response_id: str) -> str:
 
 def session_response_body(session_id: str, response_id: str) -> str:
     return f"{session_response(session_id, response_id)}:body"
+
+
+def session_viewers(session_id: str) -> str:
+    return f"{session(session_id)}:viewers"
 
 
 def job(job_id: str) -> str:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fleet.egress import parse_policy
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
     session_rate: str = "5/minute"
     session_job_limit: Annotated[int, Field(gt=0)] = 100
     queue_limit: Annotated[int, Field(gt=0)] = 10_000
+    viewer_limit: Annotated[int, Field(gt=0, le=10_000)] = 200
+    secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
@@ -113,8 +116,12 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"FLEET_{'_'.join(str(part) for part in problem['loc']).upper()}: "
-            f"{problem['msg']} (is: {problem['input']!r})"
+            f"FLEET_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}{_as_given(problem)}"
             for problem in error.errors()
         ]
         raise SystemExit("Bad settings, see docs/configuration.md:\n" + "\n".join(lines)) from None
+
+
+def _as_given(problem: ErrorDetails) -> str:
+    is_secret = problem["loc"][:1] == ("secret_key",)
+    return "" if is_secret else f" (is: {problem['input']!r})"

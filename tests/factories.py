@@ -11,6 +11,7 @@ from fleet.models.job import Job, JobKind
 from fleet.models.manifest import Manifest, Timings
 from fleet.models.response import CapturedResponse, Content, Header, RequestSent, ResponseReceived, ResponseTimings
 from fleet.models.script import Script
+from fleet.models.viewer import Viewer
 from fleet.models.worker import WorkerReport
 from fleet.store.responses import ResponseWithBody
 
@@ -48,6 +49,11 @@ def a_manifest(*artifacts: Artifact, **changes: Any) -> Manifest:
 def a_script(source: str = "window.seen = true", **changes: Any) -> Script:
     defaults = {"id": new_id("scr"), "source": source, "bytes": len(source.encode()), "created_at": utc_now()}
     return Script(**{**defaults, **changes})
+
+
+def a_viewer(**changes: Any) -> Viewer:
+    """One that wants events alone."""
+    return Viewer(**{"id": new_id("vwr"), "session_id": new_id("ses"), **changes})
 
 
 def a_worker_report(**changes: Any) -> WorkerReport:

@@ -21,6 +21,7 @@ from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
 from fleet.store.storage_states import StorageStateStore
 from fleet.store.throughput import ThroughputStore
+from fleet.store.viewers import ViewerStore
 from fleet.store.waiting import WaitingStore
 from fleet.store.workers import WorkerStore
 
@@ -50,6 +51,7 @@ class Store:
     messages: MessageStore
     throughput: ThroughputStore
     events: EventStore
+    viewers: ViewerStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
     session_rate: RateStore
@@ -75,6 +77,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         room=Room(slots, workers),
         throughput=ThroughputStore(client),
         events=EventStore(client),
+        viewers=ViewerStore(client, limit=settings.viewer_limit),
         storage_states=StorageStateStore(client),
         responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
         scripts=ScriptStore(client, sessions, limit=settings.script_limit),

@@ -21,6 +21,7 @@ _SPELLED = {
     "session_responses": keys.session_responses("id"),
     "session_response": keys.session_response("id", "ID"),
     "session_response_body": keys.session_response_body("id", "ID"),
+    "session_viewers": keys.session_viewers("id"),
     "sessions": keys.SESSION_INDEX,
     "job": keys.job("id"),
     "job_request": keys.job_request("id"),
@@ -37,6 +38,7 @@ _SPELLED = {
     "worker_estate": keys.worker_estate("NAME"),
     "worker_drain": keys.worker_drain("NAME"),
     "workers": keys.WORKER_INDEX,
+    "viewers": keys.VIEWERS,
 }
 _PATTERNS = [entry.pattern for entry in keys.CATALOGUE]
 
