@@ -43,7 +43,7 @@ class LimitRule(Rule):
 MEMORY_HIGH: Final = LimitRule(
     name="memory_high",
     severity=Severity.WARNING,
-    sentence="{worker} uses {value} of {limit} MiB and admits no sessions. Add a worker, raise FLEET_MEMORY_LIMIT_MB, "
+    sentence="{worker} uses {used} of {limit} MiB and admits no sessions. Add a worker, raise FLEET_MEMORY_LIMIT_MB, "
     "or end what it takes most: GET /api/status lists its top_sessions.",
     raise_percent=80,
     clear_percent=75,
@@ -51,14 +51,14 @@ MEMORY_HIGH: Final = LimitRule(
 SESSIONS_HIGH: Final = LimitRule(
     name="sessions_high",
     severity=Severity.WARNING,
-    sentence="{worker} holds {value} of {limit} sessions. Add a worker, or delete sessions that nobody needs.",
+    sentence="{worker} holds {used} of {limit} sessions. Add a worker, or delete sessions that nobody needs.",
     raise_percent=80,
     clear_percent=70,
 )
 RESPONSES_HIGH: Final = LimitRule(
     name="responses_high",
     severity=Severity.INFO,
-    sentence="{session_id} has {value} of {limit} captured responses; beyond the limit the oldest go. Fetch them, then "
+    sentence="{session_id} has {used} of {limit} captured responses; beyond the limit the oldest go. Fetch them, then "
     "DELETE /api/sessions/{session_id}/responses, or raise FLEET_RESPONSE_LIMIT.",
     raise_percent=80,
     clear_percent=70,
@@ -77,13 +77,13 @@ NO_WORKERS: Final = Rule(
 WORKER_LOST: Final = Rule(
     name="worker_lost",
     severity=Severity.CRITICAL,
-    sentence="{worker} stopped reporting without a word; {what}. Look at its last log lines (killed for its memory?) "
+    sentence="{worker} does not renew its lease any more; {what}. Look at its last log lines (killed for its memory?) "
     "and start it anew.",
 )
 QUEUE_HIGH: Final = LimitRule(
     name="queue_high",
     severity=Severity.WARNING,
-    sentence="{value} of {limit} jobs wait in the queue {queue}; at the limit new ones are refused with 429. Add "
+    sentence="{used} of {limit} jobs wait in the queue {queue}; at the limit new ones are refused with 429. Add "
     "workers, or send fewer jobs.",
     raise_percent=80,
     clear_percent=70,

@@ -23,6 +23,10 @@ class WorkerStore:
             batch.expire(keys.WORKER_INDEX, keys.INDEX_SECONDS)
             return batch.execute()[0] is not None
 
+    def note(self, report: WorkerReport) -> None:
+        """Tells of it without renewing its lease."""
+        self._client.set(keys.worker(report.name), report.model_dump_json(), xx=True, keepttl=True)
+
     def leave(self, name: str) -> None:
         """It takes no work any more. What it holds is still to be handed over."""
         with self._client.pipeline(transaction=False) as batch:

@@ -30,7 +30,7 @@ def test_names_are_unique() -> None:
 
 
 def test_each_sentence_has_its_facts_filled_in() -> None:
-    facts = {"worker": "worker-1@host", "session_id": "ses_a", "value": 9, "limit": 10, "what": "ended", "queue": "q"}
+    facts = {"worker": "worker-1@host", "session_id": "ses_a", "used": 9, "limit": 10, "what": "ended", "queue": "q"}
     for rule in RULES:
         message = rule.message(**facts)
         assert "{" not in message
