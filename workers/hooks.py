@@ -4,6 +4,7 @@ import gc
 import signal
 from typing import Any
 
+import celery.apps.worker
 import structlog
 from celery.signals import (
     setup_logging,
@@ -14,6 +15,7 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from celery.utils.log import get_multiprocessing_logger
 from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
@@ -38,6 +40,8 @@ _store: Store | None = None
 
 def connect_hooks() -> None:
     setup_logging.connect(_configure_logs)
+    # Plain text past all logging, about a signal of which the log tells by itself.
+    celery.apps.worker.safe_say = _say_nothing
     worker_init.connect(_start_node)
     worker_shutting_down.connect(_bound_shutdown)
     worker_shutdown.connect(_stop_node)
@@ -54,6 +58,12 @@ def host() -> HostProcess:
 
 def _configure_logs(**_: Any) -> None:
     configure_logs(settings().log_level, settings().log_format, part="worker")
+    # The pool's, which keeps to itself by default.
+    get_multiprocessing_logger().propagate = True
+
+
+def _say_nothing(*_: Any) -> None:
+    pass
 
 
 def _start_node(sender: Any, **_: Any) -> None:
@@ -102,8 +112,9 @@ def _note_message(request: Any, **_: Any) -> None:
         _log.warning("message not noted", message=request.id)
 
 
-def _bound_shutdown(**_: Any) -> None:
+def _bound_shutdown(sender: str, sig: str, how: str, **_: Any) -> None:
     """Jobs that take too long are handed back; a second SIGTERM hands them back now."""
+    _log.info("worker shuts down", worker=sender, signal=sig, how=how)
     signal.signal(signal.SIGALRM, _end_jobs)
     signal.signal(signal.SIGTERM, _end_jobs)
     signal.setitimer(signal.ITIMER_REAL, settings().shutdown_grace * _JOBS_SHARE)
