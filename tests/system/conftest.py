@@ -26,7 +26,7 @@ def start_fleet(folder: Path) -> RunningFleet:
         "FLEET_BIND": bind,
         "FLEET_EGRESS_ALLOW": "127.0.0.1",
         "FLEET_SESSION_RATE": "1000/minute",
-        "FLOWER_BIND": flower,
+        "FLEET_FLOWER_BIND": flower,
         "DATA": str(folder / "data"),
         "CONCURRENCY": "4",
     }
