@@ -22,7 +22,7 @@ from fleet.redaction import redact, redact_text
 # What happens when a part is away: the line says it, and where in a library it was noticed helps nobody.
 _EXPECTED = (FleetError, ConnectionError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 # The loggers of libraries that say at INFO what our own lines say better.
-_TOO_CHATTY = ("celery.app.trace", "celery.worker.strategy", "kombu", "httpx", "asyncio", "urllib3")
+_TOO_CHATTY = ("celery.app.trace", "celery.worker.strategy", "kombu", "httpx", "asyncio", "urllib3", "multiprocessing")
 # A longer one is told in parts.
 _FOREIGN_LINE_MAX = 4_096
 

@@ -7,6 +7,7 @@ from typing import Any
 import celery.apps.worker
 import structlog
 from celery.signals import (
+    celeryd_init,
     setup_logging,
     task_postrun,
     task_prerun,
@@ -39,7 +40,8 @@ _store: Store | None = None
 
 
 def connect_hooks() -> None:
-    setup_logging.connect(_configure_logs)
+    celeryd_init.connect(_configure_logs)
+    setup_logging.connect(_keep_logs)
     # Plain text past all logging, about a signal of which the log tells by itself.
     celery.apps.worker.safe_say = _say_nothing
     worker_init.connect(_start_node)
@@ -56,9 +58,14 @@ def host() -> HostProcess:
     return _host
 
 
-def _configure_logs(**_: Any) -> None:
-    configure_logs(settings().log_level, settings().log_format, part="worker")
-    # The pool's, which keeps to itself by default.
+def _configure_logs(sender: str, **_: Any) -> None:
+    """`sender`: the name of the worker."""
+    configure_logs(settings().log_level, settings().log_format, part="worker", worker=sender)
+
+
+def _keep_logs(**_: Any) -> None:
+    """As they are: Celery sets up its own only where nobody answers to its signal."""
+    # The pool's keeps to itself by default.
     get_multiprocessing_logger().propagate = True
 
 
@@ -69,7 +76,6 @@ def _say_nothing(*_: Any) -> None:
 def _start_node(sender: Any, **_: Any) -> None:
     """Before the pool forks, so that its children inherit where the host is."""
     global _host, _store  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
-    _configure_logs()
     _store = open_store(settings(), retries=0)
     _take_up_earlier_life(sender)
     _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace * _HOST_SHARE)
@@ -136,8 +142,8 @@ def _stop_node(sender: Any, **_: Any) -> None:
 
 
 def _bind_task(task: Any, task_id: str, **_: Any) -> None:
-    structlog.contextvars.bind_contextvars(worker=task.request.hostname, task=task.name, message=task_id)
+    structlog.contextvars.bind_contextvars(task=task.name, message=task_id)
 
 
 def _unbind_task(**_: Any) -> None:
-    structlog.contextvars.unbind_contextvars("worker", "task", "message")
+    structlog.contextvars.unbind_contextvars("task", "message")
