@@ -8,6 +8,8 @@ from workers.celery_app import app
 # In memory: a page that a person reads.
 _TASKS_MAX = 10_000
 _OFFLINE_WORKERS_SECONDS = 3_600
+# The ids of jobs and sessions first; that of the message says least.
+_COLUMNS = "name,args,kwargs,state,received,runtime,worker,uuid"
 
 
 def main() -> None:
@@ -36,6 +38,7 @@ def _options(config: Settings) -> list[str]:
         # Ours is there already.
         "--logging=none",
         f"--max-tasks={_TASKS_MAX}",
+        f"--tasks-columns={_COLUMNS}",
         f"--purge-offline-workers={_OFFLINE_WORKERS_SECONDS}",
         *auth,
     ]

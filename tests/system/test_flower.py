@@ -41,7 +41,7 @@ def test_it_lists_jobs_by_id_and_kind_and_no_bodies(guarded: RunningFleet) -> No
         captured = api.post(path, params={"wait": 60}, json={"html": "<p>A body</p>"}).json()["job"]
         one_shot = api.post("/api/captures", params={"wait": 60}, json={"html": "<p>A body</p>"}).json()["job"]
 
-    tasks = eventually(lambda: succeeded(guarded, count=3), seconds=30)
+    tasks = eventually(lambda: succeeded(guarded, count=3), seconds=30) or []
     shown = {(task["name"], task["args"], task["kwargs"]) for task in tasks}
     assert shown == {
         ("fleet.run_session_job", f"['{created['session']['id']}']", kind_and_job("session.create", created["job"])),
