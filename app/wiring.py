@@ -17,6 +17,7 @@ from app.services.scripts import ScriptService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
+from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
 from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
@@ -39,6 +40,7 @@ class Services:
     artifacts: ArtifactService
     responses: ResponseService
     workers: WorkerService
+    status: StatusService
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
@@ -65,6 +67,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         artifacts=ArtifactService(store, storage),
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),
+        status=StatusService(store),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),

@@ -7,9 +7,10 @@ FleetError
 │   ├── RangeNotSatisfiable
 │   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
-│       ResponseNotFound  WorkerNotFound
+│       ResponseNotFound  WorkerNotFound  ViewLinkInvalid  StreamReadOnly  UpgradeRequired
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
 │   └── StoreUnavailable  StorageUnavailable  NoWorkers  QueueFull  SessionBusy  RateLimited  WorkerFull
+│       ViewerLimitReached
 ├── PageError               the page, or the site it lies on, made the capture impossible
 │   ├── EgressBlocked  NameNotResolved  ConnectionRefused  ConnectionFailed  TlsError  TooManyRedirects
 │   ├── NavigationTimeout  NavigationFailed  DownloadStarted  PageCrashed
@@ -141,6 +142,24 @@ class WorkerNotFound(RequestError):
     code = "worker_not_found"
 
 
+class ViewLinkInvalid(RequestError):
+    """The view link is forged, has expired, or is another session's."""
+
+    code = "view_link_invalid"
+
+
+class StreamReadOnly(RequestError):
+    """The stream was opened to watch, so its session takes no input from it."""
+
+    code = "stream_read_only"
+
+
+class UpgradeRequired(RequestError):
+    """The path is a WebSocket, and the request does not ask for one."""
+
+    code = "upgrade_required"
+
+
 class ScriptTooLarge(RequestError):
     """The script has more bytes than `FLEET_SCRIPT_BYTES` allows."""
 
@@ -215,6 +234,12 @@ class WorkerFull(Unavailable):
     """The worker holds as many sessions as `FLEET_SESSIONS_PER_WORKER` allows."""
 
     code = "worker_full"
+
+
+class ViewerLimitReached(Unavailable):
+    """As many viewers are watching as `FLEET_VIEWER_LIMIT` allows."""
+
+    code = "viewer_limit_reached"
 
 
 class PageError(FleetError):

@@ -18,8 +18,12 @@ IDEMPOTENCY_SECONDS: Final = 86_400
 # Whoever hands over what a lost worker held has this long before another one tries again.
 ESTATE_SECONDS: Final = 60
 DRAIN_SECONDS: Final = 86_400
+# Workers look at the queues at least so often, whoever else asks.
+QUEUE_ALERT_SECONDS: Final = 300
 # Secrets: no longer than the API takes to fetch them.
 STORAGE_STATE_SECONDS: Final = 60
+# An API that ends without a word takes its viewers along after this.
+VIEWER_LEASE_SECONDS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ CATALOGUE: Final = (
     ),
     CatalogueEntry("fleet:session:{id}:responses:ID", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
     CatalogueEntry("fleet:session:{id}:responses:ID:body", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
+    CatalogueEntry("fleet:session:{id}:viewers", "zset", "30 s, renewed", "store.viewers", "worker"),
+    CatalogueEntry("fleet:viewers", "zset", "30 s, renewed", "store.viewers", "API"),
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
@@ -62,12 +68,16 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:worker:NAME:estate", "string", "60 s", "store.workers", "worker"),
     CatalogueEntry("fleet:worker:NAME:drain", "string", "a day", "store.workers", "worker"),
     CatalogueEntry("fleet:workers", "zset", "8 days, renewed", "store.workers", "API"),
+    CatalogueEntry("fleet:workers:able", "string", "8 days, renewed", "store.workers, store.fleet_state", "API"),
+    CatalogueEntry("fleet:workers:lost", "zset", "2 min", "store.workers", "API"),
+    CatalogueEntry("fleet:waiting:QUEUE:high", "string", "5 min, renewed", "store.waiting", "API"),
 )
 
 # Pub/sub channels hold nothing. Payload: a session id, a job id.
 SESSION_ENDED_CHANNEL: Final = "fleet:events:session-ended"
 JOB_ENDED_CHANNEL: Final = "fleet:events:job-ended"
 JOB_CANCEL_CHANNEL: Final = "fleet:events:job-cancel"
+VIEWERS_CHANGED_CHANNEL: Final = "fleet:events:viewers-changed"
 
 _SESSION_KEY: Final = re.compile(r"fleet:session:\{(ses_[a-z2-7]+)\}")
 
@@ -76,6 +86,11 @@ SESSION_INDEX: Final = "fleet:sessions"
 RATE_PREFIX: Final = "fleet:rate"
 JOB_INDEX: Final = "fleet:jobs"
 WORKER_INDEX: Final = "fleet:workers"
+# When a worker that takes work reported last.
+WORKERS_ABLE: Final = "fleet:workers:able"
+# Who was lost, and when.
+WORKERS_LOST: Final = "fleet:workers:lost"
+VIEWERS: Final = "fleet:viewers"
 
 
 def session(session_id: str) -> str:
@@ -122,6 +137,10 @@ def session_response_body(session_id: str, response_id: str) -> str:
     return f"{session_response(session_id, response_id)}:body"
 
 
+def session_viewers(session_id: str) -> str:
+    return f"{session(session_id)}:viewers"
+
+
 def job(job_id: str) -> str:
     return f"fleet:job:{{{job_id}}}"
 
@@ -136,6 +155,11 @@ def job_storage_state(job_id: str) -> str:
 
 def waiting(queue: str) -> str:
     return f"fleet:waiting:{queue}"
+
+
+def waiting_high(queue: str) -> str:
+    """Since when too many wait in it."""
+    return f"{waiting(queue)}:high"
 
 
 def throughput(queue: str, bucket: int | str) -> str:

@@ -6,11 +6,13 @@ from typing import Any
 
 from fleet.clock import utc_now
 from fleet.ids import new_id
+from fleet.models.alert import Alert, Severity
 from fleet.models.artifact import Artifact
 from fleet.models.job import Job, JobKind
 from fleet.models.manifest import Manifest, Timings
 from fleet.models.response import CapturedResponse, Content, Header, RequestSent, ResponseReceived, ResponseTimings
 from fleet.models.script import Script
+from fleet.models.viewer import Viewer
 from fleet.models.worker import WorkerReport
 from fleet.store.responses import ResponseWithBody
 
@@ -50,6 +52,11 @@ def a_script(source: str = "window.seen = true", **changes: Any) -> Script:
     return Script(**{**defaults, **changes})
 
 
+def a_viewer(**changes: Any) -> Viewer:
+    """One that wants events alone."""
+    return Viewer(**{"id": new_id("vwr"), "session_id": new_id("ses"), **changes})
+
+
 def a_worker_report(**changes: Any) -> WorkerReport:
     defaults = {
         "name": "fleet@test",
@@ -60,6 +67,11 @@ def a_worker_report(**changes: Any) -> WorkerReport:
         "browser_version": "156.0",
     }
     return WorkerReport(**{**defaults, **changes})
+
+
+def an_alert(name: str, severity: Severity, **changes: Any) -> Alert:
+    defaults = {"worker": "fleet@test", "value": 9, "threshold": 8, "since": utc_now(), "message": "Do something."}
+    return Alert(**{"name": name, "severity": severity, **defaults, **changes})
 
 
 def a_response(

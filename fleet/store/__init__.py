@@ -8,6 +8,7 @@ from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.checkpoints import CheckpointStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.events import EventStore
+from fleet.store.fleet_state import FleetStateStore
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.messages import MessageStore
@@ -21,6 +22,7 @@ from fleet.store.sessions import SessionStore
 from fleet.store.slots import SlotStore
 from fleet.store.storage_states import StorageStateStore
 from fleet.store.throughput import ThroughputStore
+from fleet.store.viewers import ViewerStore
 from fleet.store.waiting import WaitingStore
 from fleet.store.workers import WorkerStore
 
@@ -50,10 +52,12 @@ class Store:
     messages: MessageStore
     throughput: ThroughputStore
     events: EventStore
+    viewers: ViewerStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
     session_rate: RateStore
     workers: WorkerStore
+    fleet_state: FleetStateStore
 
 
 def open_store(settings: Settings, *, retries: int) -> Store:
@@ -61,6 +65,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
     client = connect(settings.redis_url, retries=retries)
     slots = SlotStore(client, limit=settings.sessions_per_worker)
     workers = WorkerStore(client)
+    waiting = WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl)
     sessions = SessionStore(client, job_seconds=JOB_HARD_LIMIT_SECONDS)
     return Store(
         client=client,
@@ -75,12 +80,14 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         room=Room(slots, workers),
         throughput=ThroughputStore(client),
         events=EventStore(client),
+        viewers=ViewerStore(client, limit=settings.viewer_limit),
         storage_states=StorageStateStore(client),
         responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
         scripts=ScriptStore(client, sessions, limit=settings.script_limit),
-        waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
+        waiting=waiting,
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
         workers=workers,
+        fleet_state=FleetStateStore(client, waiting),
     )

@@ -12,7 +12,7 @@ class SlotStore:
         """`limit`: sessions at once on one worker."""
         self._client = client
         self._limit = limit
-        self._claim = script(client, "claim_slot")
+        self._claim = script(client, "claim_lease")
 
     def try_claim(self, worker: str, session_id: str, until: datetime) -> bool:
         """Takes a slot, or renews the one that the session has. False: the worker is full."""

@@ -21,6 +21,7 @@ _SPELLED = {
     "session_responses": keys.session_responses("id"),
     "session_response": keys.session_response("id", "ID"),
     "session_response_body": keys.session_response_body("id", "ID"),
+    "session_viewers": keys.session_viewers("id"),
     "sessions": keys.SESSION_INDEX,
     "job": keys.job("id"),
     "job_request": keys.job_request("id"),
@@ -30,6 +31,7 @@ _SPELLED = {
     "artifact": keys.artifact("ID"),
     "idempotency": keys.idempotency("HASH"),
     "slots": keys.slots("NAME"),
+    "waiting_high": keys.waiting_high("QUEUE"),
     "throughput": keys.throughput("QUEUE", "BUCKET"),
     "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
@@ -37,6 +39,9 @@ _SPELLED = {
     "worker_estate": keys.worker_estate("NAME"),
     "worker_drain": keys.worker_drain("NAME"),
     "workers": keys.WORKER_INDEX,
+    "workers_able": keys.WORKERS_ABLE,
+    "workers_lost": keys.WORKERS_LOST,
+    "viewers": keys.VIEWERS,
 }
 _PATTERNS = [entry.pattern for entry in keys.CATALOGUE]
 

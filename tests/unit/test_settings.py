@@ -136,3 +136,11 @@ def test_the_environment_is_read_in_few_places() -> None:
     }
 
     assert readers == _READ_ENVIRONMENT
+
+
+def test_a_bad_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_SECRET_KEY", "too-short-a-secret")
+    with pytest.raises(SystemExit) as stopped:
+        read_now()
+    assert "FLEET_SECRET_KEY" in str(stopped.value)
+    assert "too-short-a-secret" not in str(stopped.value)

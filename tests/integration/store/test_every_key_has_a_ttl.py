@@ -14,7 +14,7 @@ from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
 from fleet.store import Store
 from fleet.store.messages import Message
-from tests.factories import a_job, a_manifest, a_response, a_script, a_worker_report, an_artifact
+from tests.factories import a_job, a_manifest, a_response, a_script, a_viewer, a_worker_report, an_artifact
 
 
 @pytest.fixture
@@ -34,11 +34,15 @@ def busy(store: Store) -> Store:
         store.workers.renew(a_worker_report(name=name))
     store.workers.leave("fleet@two")
     store.workers.claim_estate("fleet@two")
+    store.workers.renew(a_worker_report(name="fleet@three"))
+    store.workers.claim_estate("fleet@three")
+    store.waiting.high_since("captures", store.waiting.limit, None)
     store.workers.ask_to_drain("fleet@one")
     store.messages.take("fleet@one", Message("id", "captures", "task", "job_1"))
     store.slots.try_claim("fleet@one", "ses_1", utc_now() + timedelta(hours=1))
     store.throughput.count("captures")
     store.session_rate.take("client")
+    store.viewers.join(a_viewer())
     return store
 
 

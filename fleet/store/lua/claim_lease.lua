@@ -1,7 +1,7 @@
--- Room for one session on one worker: a lease that ends by itself when the session does.
--- KEYS: slots
--- ARGV: now ms, session id, lease end ms, limit
--- Returns 1, also to the session that holds the slot already; 0 if all are taken.
+-- One of a limited number of places: a lease that ends by itself, or is renewed by claiming it again.
+-- KEYS: leases
+-- ARGV: now ms, holder, lease end ms, limit
+-- Returns 1, also to who holds a lease already; 0 if all are taken.
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 if not redis.call('ZSCORE', KEYS[1], ARGV[2]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
 redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
