@@ -30,6 +30,7 @@ class Settings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     bind: str = "127.0.0.1:8080"
+    metrics_bind: str = "127.0.0.1:0"
     api_threads: Annotated[int, Field(ge=8, le=2048)] = 320
     body_limit_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
     artifacts_url: str = "file:./data/artifacts"
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("bind")
+    @field_validator("bind", "metrics_bind")
     @classmethod
     def _host_and_port(cls, bind: str) -> str:
         if not re.fullmatch(r".+:\d{1,5}", bind):

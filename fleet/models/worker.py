@@ -51,6 +51,7 @@ class WorkerReport(Record):
     host_restarts: int = 0
     chrome_restarts: dict[str, int] = {}
     sessions_restored: int = 0
+    metrics_address: str | None = None
 
     @property
     def takes_work(self) -> bool:
