@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from fleet.ids import new_id
 
 _HEADER = "X-Request-Id"
-_PROBES = frozenset({"/healthz", "/readyz"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _SHAPE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 _log = structlog.get_logger(__name__)

@@ -34,6 +34,12 @@ class Api:
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that starts the others."""
+        assert self._process is not None
+        return self._process.pid
+
     def get(self, path: str) -> httpx.Response:
         return self._client.get(path)
 
