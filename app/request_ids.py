@@ -1,4 +1,4 @@
-"""`X-Request-Id`: taken or made, bound to every log line of the request, returned."""
+"""`X-Request-Id`: taken or made, bound to every log line of the request, returned; and the line of each request."""
 
 import re
 import time
@@ -30,8 +30,18 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[_HEADER] = g.request_id
-    seconds = round(time.monotonic() - g.started, 4)
+    rule = request.url_rule
     # Probes come every few seconds for ever; a person wants to see what clients do.
     log = _log.debug if request.path in _PROBES else _log.info
-    log("request", method=request.method, path=request.path, status=response.status_code, seconds=seconds)
+    log(
+        "request",
+        method=request.method,
+        route=rule.rule if rule else None,
+        # Without the query, which may hold secrets.
+        path=request.path,
+        status=response.status_code,
+        duration_ms=round((time.monotonic() - g.started) * 1000, 1),
+        bytes=response.content_length,
+        client=request.remote_addr,
+    )
     return response
