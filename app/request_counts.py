@@ -27,6 +27,5 @@ def register_request_counts(app: Flask, counts: ApiCounts) -> None:
 
 
 def _route() -> str:
-    """As in the documentation: /api/jobs/{job_id}"""
-    rule = request.url_rule
-    return rule.rule.replace("<", "{").replace(">", "}") if rule else _NO_ROUTE
+    """As in the log: /api/jobs/<job_id>"""
+    return request.url_rule.rule if request.url_rule else _NO_ROUTE

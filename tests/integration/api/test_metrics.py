@@ -30,7 +30,7 @@ def test_requests_are_counted_by_the_template_of_their_path(client: FlaskClient,
     client.get("/api/jobs/job_nobody")
     page = scrape(client)
 
-    of_jobs = {"method": "GET", "route": "/api/jobs/{job_id}"}
+    of_jobs = {"method": "GET", "route": "/api/jobs/<job_id>"}
     assert page.value("fleet_http_requests_total", status="200", **of_jobs) == 2
     assert page.value("fleet_http_requests_total", status="404", **of_jobs) == 1
     assert page.value("fleet_http_request_duration_seconds_count", **of_jobs) == 3
