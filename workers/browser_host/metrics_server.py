@@ -9,6 +9,9 @@ from fleet.errors import InternalError
 
 # A scraper that does not send its request, or does not read the answer, makes others wait no longer than this.
 _CLIENT_SECONDS = 5.0
+_POLL_SECONDS = 0.1
+# A worker that stops has better things to do than to wait for one.
+_STOP_SECONDS = 1.0
 
 
 class _Handler(WSGIRequestHandler):
@@ -43,10 +46,15 @@ class MetricsServer:
         except OSError as error:
             message = f"FLEET_METRICS_BIND is {self._bind}, which cannot be bound ({error.strerror})."
             raise InternalError(message) from error
-        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+        serving = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="metrics", daemon=True
+        )
+        serving.start()
 
     def stop(self) -> None:
-        """Blocks until the scrape in hand is answered."""
+        """Blocks for a moment, in which a scrape in hand is answered."""
         if self._server is not None:
-            self._server.shutdown()
+            stopping = threading.Thread(target=self._server.shutdown, daemon=True)
+            stopping.start()
+            stopping.join(_STOP_SECONDS)
             self._server.server_close()
