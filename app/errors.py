@@ -66,6 +66,7 @@ def status_of(error: FleetError) -> HTTPStatus:
 
 def answer(error: FleetError) -> Response:
     status = status_of(error)
+    g.error_code = error.code
     response = jsonify(
         error={
             "code": error.code,

@@ -6,8 +6,22 @@ from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
 
 from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
+from app.metrics import ApiCounts
+from app.request_counts import register_request_counts
 from app.request_ids import register_request_ids
-from app.routes import artifacts, captures, documentation, health, jobs, responses, scripts, sessions, status, workers
+from app.routes import (
+    artifacts,
+    captures,
+    documentation,
+    health,
+    jobs,
+    metrics,
+    responses,
+    scripts,
+    sessions,
+    status,
+    workers,
+)
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
@@ -31,8 +45,13 @@ def create_app(
     store: Store | None = None,
     queue: TaskQueue | None = None,
     storage: ArtifactStorage | None = None,
+    counts: ApiCounts | None = None,
 ) -> Flask:
-    """`store`, `queue`, `storage`: the seams; by default what the settings say."""
+    """`store`, `queue`, `storage`: the seams; by default what the settings say.
+
+    `counts`: of all processes of the API; by default this is the only one.
+    """
+    counts = counts or ApiCounts()
     app = OpenAPI(
         __name__,
         info=Info(title="Capture Fleet", version=__version__, description=_DESCRIPTION),
@@ -46,14 +65,28 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.extensions[EXTENSION] = make_services(
         settings,
-        store=store or open_store(settings, retries=_STORE_RETRIES),
+        store=store or open_store(settings, retries=_STORE_RETRIES, on_session_end=counts.session_ended),
         queue=queue or CeleryTaskQueue(settings.redis_url),
         storage=storage or open_storage(settings.artifacts_url),
+        counts=counts,
     )
     register_request_ids(app)
+    register_request_counts(app, counts)
     register_error_handlers(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
-    for routes in (sessions, scripts, captures, responses, jobs, artifacts, workers, status, health, documentation):
+    for routes in (
+        sessions,
+        scripts,
+        captures,
+        responses,
+        jobs,
+        artifacts,
+        workers,
+        status,
+        metrics,
+        health,
+        documentation,
+    ):
         app.register_api(routes.api)
     return app

@@ -1,11 +1,13 @@
 """gunicorn's settings: `gunicorn --config python:app.gunicorn_config app.wsgi:application`."""
 
+import os
 import signal
 from types import FrameType
 from typing import Any
 
 from app.bind import refuse_open_bind
 from app.gunicorn_logger import GunicornLogger
+from app.metric_files import open_metric_files, remove_metric_files, take_place
 from app.wiring import EXTENSION
 from fleet.logs import configure_logs
 from fleet.settings import settings
@@ -29,6 +31,30 @@ keepalive = 15
 control_socket_disable = True
 loglevel = settings().log_level.lower()
 logger_class = GunicornLogger
+
+
+def on_starting(server: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
+    open_metric_files()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """A process that takes the place of one that died goes on counting in its files."""
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next(number for number in range(len(taken) + 1) if number not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
+    take_place(worker.place)
+
+
+def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
+    if os.getppid() != worker.ppid:
+        # Its parent was killed, so nobody else removes them.
+        remove_metric_files()
+
+
+def on_exit(server: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
+    remove_metric_files()
 
 
 def post_worker_init(worker: Any) -> None:

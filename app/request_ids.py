@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from fleet.ids import new_id
 
 _HEADER = "X-Request-Id"
-_PROBES = frozenset({"/healthz", "/readyz"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # Parts of a path, and the field of a line that each becomes.
 _IDS = {"session_id": "session", "job_id": "job"}
 _SHAPE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

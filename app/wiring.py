@@ -6,11 +6,13 @@ from typing import cast
 from flask import current_app
 
 from app.job_waiter import JobWaiter
+from app.metrics import ApiCounts
 from app.services.artifacts import ArtifactService
 from app.services.captures import CaptureService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
+from app.services.metrics import MetricsService
 from app.services.new_scripts import ScriptLimits
 from app.services.responses import ResponseService
 from app.services.scripts import ScriptService
@@ -41,13 +43,16 @@ class Services:
     responses: ResponseService
     workers: WorkerService
     status: StatusService
+    metrics: MetricsService
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
     waiter: JobWaiter
 
 
-def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage) -> Services:
+def make_services(
+    settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage, counts: ApiCounts
+) -> Services:
     rules = SessionRules(
         ttl=settings.session_ttl,
         max_lifetime=settings.session_max_lifetime,
@@ -68,6 +73,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),
         status=StatusService(store),
+        metrics=MetricsService(store, counts),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     bind: str = "127.0.0.1:8080"
+    metrics_bind: str = "127.0.0.1:0"
     flower_bind: str = "127.0.0.1:5555"
     flower_auth: SecretStr | None = None
     api_threads: Annotated[int, Field(ge=8, le=2048)] = 320
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("bind", "flower_bind")
+    @field_validator("bind", "metrics_bind", "flower_bind")
     @classmethod
     def _host_and_port(cls, bind: str) -> str:
         if not re.fullmatch(r".+:\d{1,5}", bind):

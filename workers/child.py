@@ -5,6 +5,7 @@ from functools import cache
 from fleet.artifacts.storage import open_storage
 from fleet.settings import settings
 from fleet.store import Store, open_store
+from workers.hooks import counts
 from workers.host_process import host_socket
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
@@ -15,7 +16,7 @@ _STORE_RETRIES = 14
 
 @cache
 def store() -> Store:
-    return open_store(settings(), retries=_STORE_RETRIES)
+    return open_store(settings(), retries=_STORE_RETRIES, on_session_end=counts().session_ended)
 
 
 @cache
@@ -25,5 +26,6 @@ def job_runner() -> JobRunner:
         store=store(),
         storage=open_storage(config.artifacts_url),
         host=HostClient(host_socket()),
+        counts=counts(),
         artifact_ttl_seconds=config.artifact_ttl,
     )

@@ -19,11 +19,12 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
-from celery.utils.log import get_multiprocessing_logger
+from celery.utils.log import current_process_index, get_multiprocessing_logger
 from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
 from fleet.logs import configure_logs
+from fleet.metrics import MetricFiles
 from fleet.models.session import EndReason
 from fleet.queues import queue_for_all
 from fleet.settings import settings
@@ -31,6 +32,8 @@ from fleet.store import Store, open_store
 from fleet.store.messages import Message
 from workers.estate import Estate
 from workers.host_process import HostProcess
+from workers.metrics import WorkerCounts
+from workers.node_folder import NodeFolder, metrics_folder
 
 _log = structlog.get_logger(__name__)
 
@@ -46,6 +49,7 @@ _STORE_LOOK_SECONDS = 2.0
 _EXPECTED = (WorkerLostError, OperationalError)
 
 _host: HostProcess | None = None
+_counts: WorkerCounts | None = None
 _store: Store | None = None
 
 
@@ -68,6 +72,12 @@ def host() -> HostProcess:
     return _host
 
 
+def counts() -> WorkerCounts:
+    """Of this node, once it has been started; its children inherit them."""
+    assert _counts is not None  # noqa: S101  # Celery sends worker_init first
+    return _counts
+
+
 def _configure_logs(sender: str, **_: Any) -> None:
     """`sender`: the name of the worker."""
     configure_logs(settings().log_level, settings().log_format, expected=_EXPECTED, part="worker", worker=sender)
@@ -85,12 +95,21 @@ def _say_nothing(*_: Any) -> None:
 
 def _start_node(sender: Any, **_: Any) -> None:
     """Before the pool forks, so that its children inherit where the host is."""
-    global _host, _store  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
-    _store = open_store(settings(), retries=0)
+    global _counts, _host, _store  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
+    folder = NodeFolder()
+    _counts = WorkerCounts(MetricFiles(metrics_folder(folder.path), _place))
+    _counts.leftovers_killed.inc(folder.litter)
+    _store = open_store(settings(), retries=0, on_session_end=_counts.session_ended)
     _take_up_earlier_life(sender)
-    _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace * _HOST_SHARE)
+    _host = HostProcess(sender.hostname, folder, _counts, shutdown_grace=settings().shutdown_grace * _HOST_SHARE)
     _host.start()
     _share_memory_with_children()
+
+
+def _place() -> str:
+    """A pool child that is replaced has its place taken by the next one."""
+    index = current_process_index()
+    return "parent" if index is None else f"child-{index}"
 
 
 def _share_memory_with_children() -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import structlog
 
 from fleet.clock import utc_now
+from fleet.metrics import totals
 from workers.link.client import stopping_mark
+from workers.metrics import WorkerCounts
 from workers.node_folder import NodeFolder
 
 _log = structlog.get_logger(__name__)
@@ -40,13 +42,16 @@ def host_socket() -> Path:
 
 
 class HostProcess:
-    def __init__(self, worker_name: str, *, shutdown_grace: float) -> None:
-        """`shutdown_grace`: seconds that the host has to end by itself."""
+    def __init__(self, worker_name: str, folder: NodeFolder, counts: WorkerCounts, *, shutdown_grace: float) -> None:
+        """`folder`: for socket, Chrome's profile and all other temporary files of this node; removed with the host.
+
+        `shutdown_grace`: seconds that the host has to end by itself.
+        """
         self._worker_name = worker_name
         self._worker_started_at = utc_now()
         self._shutdown_grace = shutdown_grace
-        # Socket, Chrome's profile and all other temporary files of this node; removed with it.
-        self._folder = NodeFolder()
+        self._folder = folder
+        self._counts = counts
         # At the very end: multiprocessing has a folder of its own in it, which it removes with priority -100.
         multiprocessing.util.Finalize(None, self._folder.remove, exitpriority=_AFTER_ALL_OTHERS)
         # What the parent and the pool write, too.
@@ -58,24 +63,24 @@ class HostProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._quick_ends = 0
-        self._restarts = 0
         self._start_at: float | None = None
+        self._hangs = False
 
     def start(self) -> None:
-        self._folder.end_left_processes()
+        self._counts.leftovers_killed.inc(self._folder.end_left_processes())
         os.environ[_SOCKET_VARIABLE] = str(self._socket)
         stopping_mark(self._socket).unlink(missing_ok=True)
         command = [
             *(sys.executable, "-m", "workers.browser_host"),
             *("--worker", self._worker_name, "--socket", str(self._socket), "--parent", str(os.getpid())),
-            *("--restarts", str(self._restarts)),
+            *("--restarts", str(sum(totals(self._counts.host_restarts).values()))),
             *("--since", self._worker_started_at.isoformat()),
         ]
         # A session of its own: Ctrl-C in a terminal reaches the parent only, which stops the host last.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             command, start_new_session=True, env=self._environment()
         )
-        self._started_at, self._start_at = time.monotonic(), None
+        self._started_at, self._start_at, self._hangs = time.monotonic(), None, False
         _log.info("browser host started", pid=self._process.pid)
 
     def _environment(self) -> dict[str, str]:
@@ -107,7 +112,7 @@ class HostProcess:
         pause = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (self._quick_ends - 1))
         _log.error("browser host lost", exit_code=exit_code, next_start_in_seconds=pause)
         self._start_at = now + pause
-        self._restarts += 1
+        self._counts.host_restarts.labels("hung" if self._hangs else "died").inc()
 
     def tell_to_stop(self) -> None:
         """Its calls in hand are answered at once; `stop` waits for its end."""
@@ -115,8 +120,9 @@ class HostProcess:
             stopping_mark(self._socket).touch()
             self._process.terminate()
 
-    def kill(self) -> None:
+    def kill_hung(self) -> None:
         if self._process is not None:
+            self._hangs = True
             self._process.kill()
 
     def stop(self) -> None:

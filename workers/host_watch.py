@@ -59,7 +59,7 @@ class HostHangWatch(RegularLook):
         elif now - self._leased_at > (self._patience if pid == self._leased_pid else _FIRST_LEASE_SECONDS):
             _log.error("browser host hangs: it does not renew its lease", pid=pid)
             self._leased_at = now
-            host().kill()
+            host().kill_hung()
 
     def _stood_still(self) -> bool:
         """The parent itself did, perhaps with its whole machine: then the host gets its time anew."""

@@ -31,6 +31,7 @@ from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
 from fleet.store import JOB_SOFT_LIMIT_SECONDS, Store
 from workers.artifact_writer import ArtifactWriter
 from workers.link.client import HostClient
+from workers.metrics import WorkerCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -72,8 +73,17 @@ class _RunAgain(Exception):
 
 
 class JobRunner:
-    def __init__(self, *, store: Store, storage: ArtifactStorage, host: HostClient, artifact_ttl_seconds: int) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        storage: ArtifactStorage,
+        host: HostClient,
+        counts: WorkerCounts,
+        artifact_ttl_seconds: int,
+    ) -> None:
         self._store = store
+        self._counts = counts
         self._host = host
         self._writer = ArtifactWriter(store.artifacts, storage, ttl=timedelta(seconds=artifact_ttl_seconds))
 
@@ -242,6 +252,7 @@ class JobRunner:
                     raise again.cause from again
                 _log.warning("job is run again", job=job.id, code=again.cause.code, attempts=job.attempts)
                 time.sleep(_AGAIN_SECONDS * job.attempts * random.uniform(0.5, 1))
+                self._counts.job_reruns.labels(again.cause.code).inc()
                 job = self._store.jobs.move(job, JobState.RUNNING, attempts=job.attempts + 1) or job
 
     def _record(self, job: Job, outcome: Manifest | FleetError | None) -> None:
@@ -249,9 +260,12 @@ class JobRunner:
         if isinstance(outcome, FleetError):
             cancelled = isinstance(outcome, JobCancelled)
             changes["error"] = JobError(code=outcome.code, message=outcome.message, details=outcome.details)
-            self._store.jobs.move(job, JobState.CANCELLED if cancelled else JobState.FAILED, **changes)
+            ended = self._store.jobs.move(job, JobState.CANCELLED if cancelled else JobState.FAILED, **changes)
         else:
-            self._store.jobs.move(job, JobState.SUCCEEDED, result=outcome, **changes)
+            ended = self._store.jobs.move(job, JobState.SUCCEEDED, result=outcome, **changes)
+        # Of two runners only one has recorded the outcome.
+        if ended is not None:
+            self._counts.job_ended(ended)
 
     def _ask_host(
         self, command: str, params: dict[str, Any], *, seconds: float, repeatable: bool = True

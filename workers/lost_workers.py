@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from fleet.errors import StoreUnavailable
 from fleet.models.session import EndReason
 from workers.estate import Estate
+from workers.hooks import counts
 from workers.regular_look import RegularLook
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class LostWorkers(RegularLook):
                 # Its own lease may have run out, because its host is being replaced.
                 if name != consumer.hostname and self.store.workers.claim_estate(name):
                     _log.error("worker lost", lost=name)
+                    counts().workers_lost.inc()
                     Estate(consumer.app, self.store, name).hand_over(EndReason.WORKER_LOST)
         except (StoreUnavailable, OperationalError) as error:
             self._distrust()

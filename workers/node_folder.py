@@ -20,13 +20,15 @@ _log = structlog.get_logger(__name__)
 _PREFIX = "fleet-host-"
 _DRAFT_PREFIX = ".fleet-host-"
 _RECORD = "processes"
+_METRICS = "metrics"
 
 
 class NodeFolder:
     def __init__(self, base: Path | None = None) -> None:
         """Below `base`; None: below the system's folder for temporary files."""
         base = base or Path(tempfile.gettempdir())
-        _remove_litter(base)
+        # Processes that were killed, of workers before this one.
+        self.litter = _remove_litter(base)
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT_PREFIX, dir=base))
         lock = _lock(draft)
         assert lock is not None  # noqa: S101  # its name is known to nobody else
@@ -37,9 +39,9 @@ class NodeFolder:
         # Only now under the name that others look for.
         self.path = draft.rename(base / (_PREFIX + draft.name.removeprefix(_DRAFT_PREFIX)))
 
-    def end_left_processes(self) -> None:
-        """Kills what the browser host has started and left behind; it must have ended itself."""
-        process_record(self.path).end_all()
+    def end_left_processes(self) -> int:
+        """Kills what the browser host has started and left behind; it must have ended itself. How many there were."""
+        return process_record(self.path).end_all()
 
     def remove(self) -> None:
         """With all processes that are left of the browser host. May be called twice."""
@@ -58,16 +60,24 @@ def process_record(folder: Path) -> ProcessRecord:
     return ProcessRecord(folder / _RECORD)
 
 
-def _remove_litter(base: Path) -> None:
+def metrics_folder(folder: Path) -> Path:
+    """Where all processes of the worker count."""
+    return folder / _METRICS
+
+
+def _remove_litter(base: Path) -> int:
+    """How many processes it has killed."""
+    killed = 0
     for folder in base.glob(f"{_PREFIX}*"):
         # Without a record it is not of a worker that holds a lock: nobody knows whether that one lives.
         lock = _lock(folder) if process_record(folder).is_there else None
         if lock is None:
             continue
         _log.warning("folder of a worker that was killed removed", folder=folder.name)
-        process_record(folder).end_all()
+        killed += process_record(folder).end_all()
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+    return killed
 
 
 def _lock(folder: Path) -> int | None:

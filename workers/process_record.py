@@ -34,13 +34,16 @@ class ProcessRecord:
         draft.replace(self._path)
         self._written = now
 
-    def end_all(self) -> None:
-        """Kills those that still run, but not the caller, and empties the record."""
+    def end_all(self) -> int:
+        """Kills those that still run, but not the caller, and empties the record. How many it has killed."""
+        killed = 0
         for pid in set(self._running()) - {os.getpid()}:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+                killed += 1
                 _log.warning("process of an earlier life ended", pid=pid)
         self.clear()
+        return killed
 
     @property
     def is_there(self) -> bool:

@@ -38,9 +38,7 @@ class StatusService:
                 limit=sum(worker.session_limit for worker in workers),
                 by_state=state.sessions,
             ),
-            jobs=JobsStatus(
-                queued=state.jobs_waiting + sum(queue.waiting for queue in state.queues), running=state.messages
-            ),
+            jobs=JobsStatus(queued=state.jobs_queued, running=state.messages),
             queues=[QueueStatus(name=one.name, waiting=one.waiting, limit=one.limit) for one in state.queues],
             memory=MemoryStatus(
                 bytes=sum(worker.memory_bytes for worker in workers),

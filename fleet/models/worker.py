@@ -46,11 +46,11 @@ class WorkerReport(Record):
     temp_bytes: int = 0
     admits_sessions: bool = True
     draining: bool = False
-    # Browser hosts replaced since `started_at`; then, since the last one was started: Chromes replaced, by cause, and
-    # sessions restored.
+    # Since `started_at`: browser hosts replaced; Chromes replaced, by cause; sessions restored.
     host_restarts: int = 0
     chrome_restarts: dict[str, int] = {}
     sessions_restored: int = 0
+    metrics_address: str | None = None
 
     @property
     def takes_work(self) -> bool:

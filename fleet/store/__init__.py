@@ -1,7 +1,9 @@
 """All that is kept in Redis, by noun. fleet/keys.py has the catalogue."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fleet.models.session import EndReason
 from fleet.models.waits import CAPTURE_TIMEOUT_MAX
 from fleet.settings import Settings
 from fleet.store.artifacts import ArtifactRecordStore
@@ -60,13 +62,18 @@ class Store:
     fleet_state: FleetStateStore
 
 
-def open_store(settings: Settings, *, retries: int) -> Store:
-    """Connects at the first command. `retries`: see fleet.store.connection.connect."""
+def open_store(
+    settings: Settings, *, retries: int, on_session_end: Callable[[EndReason], None] = lambda _reason: None
+) -> Store:
+    """Connects at the first command. `retries`: see fleet.store.connection.connect.
+
+    `on_session_end` hears of each session that this store ends.
+    """
     client = connect(settings.redis_url, retries=retries)
     slots = SlotStore(client, limit=settings.sessions_per_worker)
     workers = WorkerStore(client)
     waiting = WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl)
-    sessions = SessionStore(client, job_seconds=JOB_HARD_LIMIT_SECONDS)
+    sessions = SessionStore(client, job_seconds=JOB_HARD_LIMIT_SECONDS, on_end=on_session_end)
     return Store(
         client=client,
         database=int(client.get_connection_kwargs().get("db", 0)),

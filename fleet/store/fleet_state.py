@@ -52,6 +52,10 @@ class FleetState:
     queues: list[QueueState]
     viewers: int
 
+    @property
+    def jobs_queued(self) -> int:
+        return self.jobs_waiting + sum(queue.waiting for queue in self.queues)
+
 
 @dataclass(frozen=True)
 class _Index:

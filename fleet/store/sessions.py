@@ -1,7 +1,7 @@
 """Sessions: the TTL of the key is the session's life. Every use renews it, here and nowhere else."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -34,9 +34,10 @@ class _Use:
 
 
 class SessionStore:
-    def __init__(self, client: RedisClient, *, job_seconds: int) -> None:
+    def __init__(self, client: RedisClient, *, job_seconds: int, on_end: Callable[[EndReason], None]) -> None:
         """`job_seconds`: what one job may take; a session with jobs on its list is not idle for so long each."""
         self._client = client
+        self._on_end = on_end
         self._job_ms = job_seconds * 1000
         self._create = script(client, "create_session")
         self._use = script(client, "use_session")
@@ -164,6 +165,8 @@ class SessionStore:
             batch.zrem(keys.SESSION_INDEX, session_id)
             batch.publish(keys.SESSION_ENDED_CHANNEL, session_id)
             batch.execute()
+        if ended:
+            self._on_end(reason)
         return bool(ended)
 
     def ending(self, session_id: str) -> SessionEnd | None:

@@ -41,6 +41,11 @@ class WaitingStore:
         rank = cast("int | None", self._client.zrank(keys.waiting(queue), job_id))
         return None if rank is None else rank + 1
 
+    def oldest_seconds(self, queue: SharedQueue) -> float:
+        """How long the first one has waited; 0: nobody waits."""
+        first = cast("list[tuple[str, float]]", self._client.zrange(keys.waiting(queue), 0, 0, withscores=True))
+        return max(0.0, utc_now().timestamp() - first[0][1] / _MICROSECONDS) if first else 0.0
+
     def length(self, queue: SharedQueue) -> int:
         return self._client.zcard(keys.waiting(queue))
 

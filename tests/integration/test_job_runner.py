@@ -18,6 +18,7 @@ from tests.factories import a_job, a_manifest, a_worker_report
 from tests.integration.as_worker import WORKER, open_session, start
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
+from workers.metrics import WorkerCounts
 
 OTHER = "fleet@other"
 
@@ -40,7 +41,8 @@ class CapturingHost(HostClient):
 
 def a_runner(store: Store, settings: Settings, *, failures: int = 0) -> JobRunner:
     storage = open_storage(settings.artifacts_url)
-    return JobRunner(store=store, storage=storage, host=CapturingHost(failures=failures), artifact_ttl_seconds=60)
+    host = CapturingHost(failures=failures)
+    return JobRunner(store=store, storage=storage, host=host, counts=WorkerCounts(), artifact_ttl_seconds=60)
 
 
 def kept(store: Store, **changes: Any) -> Job:
@@ -106,7 +108,8 @@ def a_session(store: Store) -> str:
 
 def a_losing_runner(store: Store, settings: Settings, session_id: str) -> JobRunner:
     storage = open_storage(settings.artifacts_url)
-    return JobRunner(store=store, storage=storage, host=LosingHost(store, session_id), artifact_ttl_seconds=60)
+    host = LosingHost(store, session_id)
+    return JobRunner(store=store, storage=storage, host=host, counts=WorkerCounts(), artifact_ttl_seconds=60)
 
 
 def test_a_job_whose_session_moves_under_it_is_left_to_the_worker_that_has_the_session(

@@ -7,9 +7,10 @@ from fleet.settings import Settings, settings
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "configuration.md"
-# Playwright takes a switch and a folder from there alone.
+# Playwright takes a switch and a folder from there alone, prometheus_client a folder.
 _READ_ENVIRONMENT = {
     Path("fleet/settings.py"),
+    Path("fleet/metrics.py"),
     Path("workers/host_process.py"),
     Path("workers/browser_host/chrome_folder.py"),
     Path("workers/browser_host/chrome.py"),

@@ -16,13 +16,15 @@ from threading import Thread
 from fleet.artifacts.storage import open_storage
 from fleet.egress import parse_policy
 from fleet.logs import configure_logs, log_lines_of
+from fleet.metrics import MetricFiles
 from fleet.parent_death import die_with
 from fleet.settings import Settings, settings
 from fleet.store import open_store
 from workers.browser_host.chrome import ChromeOptions
 from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
-from workers.node_folder import process_record
+from workers.metrics import WorkerCounts
+from workers.node_folder import metrics_folder, process_record
 
 _STORE_RETRIES = 6
 
@@ -39,11 +41,13 @@ def main() -> None:
     config = settings()
     configure_logs(config.log_level, config.log_format, worker=given.worker, part="browser_host")
     _log_what_the_driver_writes()
+    # One host follows on another, and goes on counting where that stopped.
+    counts = WorkerCounts(MetricFiles(metrics_folder(given.socket.parent), lambda: "host"))
     try:
-        asyncio.run(_serve(given, config))
+        asyncio.run(_serve(given, config, counts))
     finally:
         # A Chrome that hangs outlives its driver.
-        process_record(given.socket.parent).end_all()
+        counts.leftovers_killed.inc(process_record(given.socket.parent).end_all())
         if os.getppid() != given.parent:
             # It was killed, so nobody else removes it.
             shutil.rmtree(given.socket.parent, ignore_errors=True)
@@ -57,7 +61,7 @@ def _log_what_the_driver_writes() -> None:
     Thread(target=log_lines_of, args=(lines,), kwargs={"program": "playwright"}, daemon=True).start()
 
 
-async def _serve(given: argparse.Namespace, config: Settings) -> None:
+async def _serve(given: argparse.Namespace, config: Settings, counts: WorkerCounts) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -73,6 +77,7 @@ async def _serve(given: argparse.Namespace, config: Settings) -> None:
         restarts=given.restarts,
         started_at=given.since,
         memory_limit_bytes=config.memory_limit_mb * 2**20,
+        metrics_bind=config.metrics_bind,
     )
     chrome_options = ChromeOptions(
         executable=config.chrome_executable(),
@@ -80,8 +85,9 @@ async def _serve(given: argparse.Namespace, config: Settings) -> None:
         # Chrome refuses to run its sandbox as root.
         sandbox=os.geteuid() != 0,
     )
-    store = open_store(config, retries=_STORE_RETRIES)
-    host = BrowserHost(options, chrome_options, store=store, storage=open_storage(config.artifacts_url))
+    store = open_store(config, retries=_STORE_RETRIES, on_session_end=counts.session_ended)
+    storage = open_storage(config.artifacts_url)
+    host = BrowserHost(options, chrome_options, store=store, storage=storage, counts=counts)
     await host.run(until=stop)
 
 

@@ -24,6 +24,7 @@ from workers.browser_host.popups import DetachedPopups, limit_popups
 from workers.browser_host.racing import unless
 from workers.browser_host.renderer_guard import RendererGuard
 from workers.browser_host.translation import context_errors
+from workers.metrics import WorkerCounts
 from workers.process_table import Process, read_process, tree
 
 _log = structlog.get_logger(__name__)
@@ -59,11 +60,12 @@ def arguments(options: ChromeOptions) -> list[str]:
 class Chrome:
     """`ended` is set as soon as Chrome or its driver is gone: asked to, or not."""
 
-    def __init__(self, options: ChromeOptions, egress: EgressProxy) -> None:
+    def __init__(self, options: ChromeOptions, egress: EgressProxy, counts: WorkerCounts) -> None:
         self.limits = options.limits or page_limits(options.heap_limit_mb)
         self.crashes = CrashReasons()
         self.idle = IdleWatches(self.limits)
-        self._guard = RendererGuard(self.limits.process_bytes, on_killed=self.crashes.note_killed)
+        self._guard = RendererGuard(self.limits.process_bytes, on_killed=self._on_renderer_killed)
+        self._counts = counts
         self._options = options
         self._egress = egress
         self._orphans: set[asyncio.Task[None]] = set()
@@ -78,9 +80,9 @@ class Chrome:
         self.version = ""
 
     @classmethod
-    async def launch(cls, options: ChromeOptions, egress: EgressProxy) -> Self:
+    async def launch(cls, options: ChromeOptions, egress: EgressProxy, counts: WorkerCounts) -> Self:
         """Raises BrowserUnavailable; then nothing of it is left."""
-        chrome = cls(options, egress)
+        chrome = cls(options, egress, counts)
         try:
             async with asyncio.timeout(_LAUNCH_SECONDS):
                 await chrome._launch()
@@ -146,6 +148,10 @@ class Chrome:
             self.ended.set()
             # Without its driver nobody can ask it to end. The driver itself is asked, in `close`.
             self._kill_chrome()
+
+    def _on_renderer_killed(self) -> None:
+        self._counts.renderers_killed.inc()
+        self.crashes.note_killed()
 
     @property
     def pid(self) -> int | None:

@@ -11,8 +11,10 @@ import structlog
 from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
+from fleet.metrics import totals
 from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.egress_proxy import EgressProxy
+from workers.metrics import WorkerCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -39,11 +41,18 @@ class Upkeep:
 
 class ChromeKeeper:
     def __init__(
-        self, options: ChromeOptions, egress: EgressProxy, *, upkeep: Upkeep, on_lost: Callable[[Chrome, str], None]
+        self,
+        options: ChromeOptions,
+        egress: EgressProxy,
+        counts: WorkerCounts,
+        *,
+        upkeep: Upkeep,
+        on_lost: Callable[[Chrome, str], None],
     ) -> None:
         """`on_lost(chrome, cause)` is called when one has ended that was not asked to: its contexts are lost."""
         self._options = options
         self._egress = egress
+        self._counts = counts
         self._upkeep = upkeep
         self._on_lost = on_lost
         self._starting = asyncio.Lock()
@@ -57,14 +66,17 @@ class ChromeKeeper:
         # Whether the running Chrome did, when last asked.
         self._answers = True
         self._is_replacing = False
-        # Causes of the replacements so far.
-        self.restarts: dict[str, int] = {}
         self._cause = "died"
         self.gave_up = asyncio.Event()
 
     @property
     def is_running(self) -> bool:
         return self._chrome is not None and self._chrome.is_running
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Causes of the replacements so far, hosts before this one included."""
+        return {cause: count for cause, count in totals(self._counts.chrome_restarts).items() if count}
 
     @property
     def lost(self) -> int:
@@ -109,7 +121,7 @@ class ChromeKeeper:
 
     async def _start(self) -> Chrome:
         try:
-            chrome = await Chrome.launch(self._options, self._egress)
+            chrome = await Chrome.launch(self._options, self._egress, self._counts)
         except BrowserUnavailable:
             self._failures += 1
             if self._failures >= _FAILURES_MAX:
@@ -126,16 +138,13 @@ class ChromeKeeper:
         await chrome.ended.wait()
         if chrome.asked_to_end:
             return
-        self._count(self._cause)
+        self._counts.chrome_restarts.labels(self._cause).inc()
         _log.error("chrome lost", cause=self._cause, pid=chrome.pid)
         self._on_lost(chrome, self._cause)
         # Replaced at once, not by the first job that needs it.
         while not self.is_running and not self.gave_up.is_set():
             with suppress(BrowserUnavailable):
                 await self.current()
-
-    def _count(self, cause: str) -> None:
-        self.restarts[cause] = self.restarts.get(cause, 0) + 1
 
     async def check(self) -> None:
         """Kills a Chrome that does not answer twice in a row; its end is then noticed as any other."""
@@ -159,7 +168,7 @@ class ChromeKeeper:
     async def replace(self) -> None:
         """Ends the running Chrome, which nobody may be using, and starts another. Raises BrowserUnavailable."""
         async with self._starting:
-            self._count(_WORN)
+            self._counts.chrome_restarts.labels(_WORN).inc()
             self._is_replacing = True
             try:
                 await self._close()

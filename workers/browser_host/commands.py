@@ -56,6 +56,11 @@ class Commands:
         if task is not None:
             task.cancel()
 
+    @property
+    def running(self) -> int:
+        """How many jobs are worked on now."""
+        return len(self._running)
+
     async def _one_shot_capture(self, params: Params) -> Params:
         request = OneShotCaptureRequest.model_validate_json(params["request"])
         async with self._as_job(params["job_id"]), _deadline(request), self._fresh_page(request) as fresh:

@@ -18,6 +18,7 @@ import structlog
 
 from fleet.egress import Address, EgressPolicy
 from fleet.errors import ConnectionFailed, ConnectionRefused, EgressBlocked, FleetError, NameNotResolved
+from workers.metrics import WorkerCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -41,8 +42,9 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class EgressProxy:
-    def __init__(self, policy: EgressPolicy) -> None:
+    def __init__(self, policy: EgressPolicy, counts: WorkerCounts) -> None:
         self._policy = policy
+        self._counts = counts
         # Bound here, so that its address is known before anything runs.
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._server: asyncio.Server | None = None
@@ -77,6 +79,7 @@ class EgressProxy:
         addresses = await self._addresses(host, port)
         permitted = [address for address in addresses if self._policy.permits(host, port, address)]
         if not permitted:
+            self._counts.egress_blocked.inc()
             _log.warning("egress blocked", host=host, port=port, addresses=[str(address) for address in addresses])
             raise EgressBlocked(
                 f"'{host}:{port}' is not a public address, and the fleet reaches only public ones. "

@@ -14,8 +14,10 @@ from fleet import keys
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.egress import EgressPolicy
-from fleet.errors import BrowserUnavailable, FleetError, WorkerStopping
+from fleet.errors import BrowserUnavailable, FleetError, StoreUnavailable, WorkerStopping
+from fleet.metrics import totals
 from fleet.models.alert import Alert
+from fleet.models.session import EndReason
 from fleet.models.worker import TOP_SESSIONS_MAX, TopSession, WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
@@ -28,8 +30,10 @@ from workers.browser_host.commands import Commands
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
 from workers.browser_host.gate import Gate
+from workers.browser_host.gauges import HostGauges
 from workers.browser_host.memory_guard import MemoryGuard, MemoryPressure
 from workers.browser_host.memory_relief import MemoryRelief
+from workers.browser_host.metrics_server import MetricsServer
 from workers.browser_host.node_usage import NodeIds, NodeMeter, NodeUsage
 from workers.browser_host.open_context import ContextOpener
 from workers.browser_host.response_recorder import ResponseRecorders
@@ -38,6 +42,7 @@ from workers.browser_host.session_memory import SessionMemory
 from workers.browser_host.sessions import HeldSession, Sessions
 from workers.browser_host.sweep import Sweep
 from workers.link.server import HostServer
+from workers.metrics import WorkerCounts
 from workers.node_folder import process_record
 from workers.process_table import tree
 
@@ -70,21 +75,31 @@ class HostOptions:
     # Hosts of this worker before this one.
     restarts: int
     memory_limit_bytes: int
+    metrics_bind: str
     # Of the Celery worker, not of the host, which may be one of several in its life.
     started_at: datetime = field(default_factory=utc_now)
 
 
 class BrowserHost:
     def __init__(
-        self, options: HostOptions, chrome_options: ChromeOptions, *, store: Store, storage: ArtifactStorage
+        self,
+        options: HostOptions,
+        chrome_options: ChromeOptions,
+        *,
+        store: Store,
+        storage: ArtifactStorage,
+        counts: WorkerCounts,
     ) -> None:
         self._options = options
         self._name = options.worker_name
         self._store = store
-        self._egress = EgressProxy(options.egress)
-        self._keeper = ChromeKeeper(chrome_options, self._egress, upkeep=options.upkeep, on_lost=self._on_chrome_lost)
+        self._counts = counts
+        self._egress = EgressProxy(options.egress, counts)
+        self._keeper = ChromeKeeper(
+            chrome_options, self._egress, counts, upkeep=options.upkeep, on_lost=self._on_chrome_lost
+        )
         opener = ContextOpener(self._keeper, ResponseRecorders(store.responses))
-        self._restoration = Restoration(store, opener, self._egress, worker_name=self._name)
+        self._restoration = Restoration(store, opener, self._egress, counts, worker_name=self._name)
         self._checkpoints = Checkpoints(store.checkpoints, self._name)
         self._sessions = Sessions(
             opener,
@@ -107,6 +122,7 @@ class BrowserHost:
             self._checkpoints,
             self._session_memory,
             store.sessions,
+            counts=counts,
             memory_limit_bytes=options.memory_limit_bytes,
             close_ended=self._close_ended,
         )
@@ -118,6 +134,12 @@ class BrowserHost:
             end_largest=relief.end_largest,
         )
         self._alerts = WorkerAlerts(self._name, chrome_lost_at=utc_now() if options.restarts else None)
+        self._gauges = HostGauges(
+            response_limit=store.responses.limit,
+            jobs_running=lambda: self._commands.running,
+            without_context=lambda: sum(held.opened is None for held in self._sessions.all),
+        )
+        self._metrics_server = MetricsServer(options.metrics_bind, counts.scraped(self._gauges))
         self._record = process_record(options.socket_path.parent)
         self._has_lease = False
         self._draining = False
@@ -133,6 +155,7 @@ class BrowserHost:
         await asyncio.to_thread(self._take_up_sessions)
         notifications = self._listen()
         await self._server.start()
+        self._metrics_server.start()
         self._keep(asyncio.create_task(self._rebuild(self._sessions.ids)))
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._report, at_once_when=self._report_now)),
@@ -152,6 +175,7 @@ class BrowserHost:
             self._server.turn_away(WorkerStopping("This worker stops. Its work goes on elsewhere."))
             await self._checkpoint_all()
             await self._server.stop()
+            await asyncio.to_thread(self._metrics_server.stop)
             await self._keeper.stop()
             await self._egress.stop()
             await asyncio.to_thread(notifications.stop)
@@ -220,16 +244,34 @@ class BrowserHost:
 
     async def _close_ended(self, session_id: str) -> None:
         if await self._sessions.close(session_id):
-            _log.info("session ended by the store", session=session_id)
+            await asyncio.to_thread(self._count_expiry, session_id)
             # One that nobody ended left them behind: only a script could have taken them along.
             await asyncio.to_thread(self._store.responses.clear, session_id)
         await asyncio.to_thread(self._store.slots.release, self._name, session_id)
+
+    def _count_expiry(self, session_id: str) -> None:
+        """Others count the sessions that they end; one whose time ran out was ended by nobody."""
+        ending = self._store.sessions.ending(session_id)
+        if ending is None or session_id in self._store.sessions.workers_of([session_id]):
+            # Another worker's by now.
+            return
+        _log.info("session ended by the store", session=session_id, reason=ending.end_reason.value)
+        if ending.end_reason in {EndReason.IDLE, EndReason.MAX_LIFETIME}:
+            self._counts.session_ended(ending.end_reason)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _report(self) -> None:
+        try:
+            await self._try_report()
+        except StoreUnavailable:
+            self._gauges.note_store(up=False)
+            raise
+        self._gauges.note_store(up=True)
+
+    async def _try_report(self) -> None:
         chrome_up = await self._keeper.is_up(within_seconds=_CHROME_MOMENT_SECONDS)
         await asyncio.to_thread(self._record_processes)
         usage = await asyncio.to_thread(self._meter.measure)
@@ -252,8 +294,10 @@ class BrowserHost:
             draining=self._draining,
             host_restarts=self._options.restarts,
             chrome_restarts=self._keeper.restarts,
-            sessions_restored=self._restoration.restored,
+            sessions_restored=sum(totals(self._counts.sessions_restored).values()),
+            metrics_address=self._metrics_server.address,
         )
+        self._gauges.note(report, (size for _, size in self._session_memory.largest_first()))
         if self._keeper.is_running:
             await self._renew_lease(report)
         else:
@@ -319,6 +363,7 @@ class BrowserHost:
                 async with held.busy:
                     await self._checkpoints.take(held)
                     await self._sessions.park(held)
+                    self._counts.sessions_parked.labels("worn").inc()
             await self._keeper.replace()
 
     def _on_chrome_lost(self, chrome: Chrome, cause: str) -> None:

@@ -11,6 +11,7 @@ from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome_keeper import ChromeKeeper
 from workers.browser_host.session_memory import SessionMemory
 from workers.browser_host.sessions import Sessions
+from workers.metrics import WorkerCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ class MemoryRelief:
         sizes: SessionMemory,
         store: SessionStore,
         *,
+        counts: WorkerCounts,
         memory_limit_bytes: int,
         close_ended: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -37,6 +39,7 @@ class MemoryRelief:
         self._checkpoints = checkpoints
         self._sizes = sizes
         self._store = store
+        self._counts = counts
         self._memory_limit_bytes = memory_limit_bytes
         self._close_ended = close_ended
 
@@ -53,6 +56,7 @@ class MemoryRelief:
             async with held.busy:
                 await self._checkpoints.take(held)
                 await self._sessions.park(held)
+            self._counts.sessions_parked.labels("memory").inc()
             _log.warning("session parked: memory runs short", session=held.id)
             bytes_wanted -= sizes.get(held.id, 0)
 

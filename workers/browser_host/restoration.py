@@ -14,6 +14,7 @@ from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.navigation import goto
 from workers.browser_host.open_context import ContextOpener, OpenContext
 from workers.browser_host.sessions import HeldSession
+from workers.metrics import WorkerCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -22,12 +23,14 @@ _CRASHES_MAX = 3
 
 
 class Restoration:
-    def __init__(self, store: Store, opener: ContextOpener, egress: EgressProxy, *, worker_name: str) -> None:
+    def __init__(
+        self, store: Store, opener: ContextOpener, egress: EgressProxy, counts: WorkerCounts, *, worker_name: str
+    ) -> None:
         self._store = store
         self._opener = opener
         self._egress = egress
         self._worker_name = worker_name
-        self.restored = 0
+        self._counts = counts
 
     async def rebuild(self, held: HeldSession) -> OpenContext:
         """A context as the session had it, in a new generation.
@@ -95,7 +98,7 @@ class Restoration:
         if moved is None:
             raise SessionEnded("The session ended while it was being restored.", end_reason="unknown")
         held.generation = moved.generation
-        self.restored += 1
+        self._counts.sessions_restored.inc()
         taken_at = checkpoint.taken_at.isoformat() if checkpoint else None
         self._store.events.publish(
             held.id, "session", "restored", generation=moved.generation, checkpoint_taken_at=taken_at

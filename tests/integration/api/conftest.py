@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from app.factory import create_app
 from app.job_waiter import JobWaiter
+from app.metrics import ApiCounts
 from app.task_queue import CeleryTaskQueue
 from app.wiring import EXTENSION
 from fleet.artifacts.storage import ArtifactStorage, open_storage
@@ -49,7 +50,9 @@ def app(
     settings: Settings, queue: RecordingQueue, storage: ArtifactStorage, ended_waiters: list[JobWaiter]
 ) -> Iterator[Flask]:
     """With a store of its own, as every process has."""
-    application = create_app(settings, store=open_store(settings, retries=0), queue=queue, storage=storage)
+    counts = ApiCounts()
+    store = open_store(settings, retries=0, on_session_end=counts.session_ended)
+    application = create_app(settings, store=store, queue=queue, storage=storage, counts=counts)
     yield application
     waiter: JobWaiter = application.extensions[EXTENSION].waiter
     waiter._notifications._stopping.set()

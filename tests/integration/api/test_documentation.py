@@ -35,6 +35,7 @@ _CONTRACT = {
     ("get", "/api/workers"),
     ("post", "/api/workers/{name}/drain"),
     ("get", "/api/status"),
+    ("get", "/metrics"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }

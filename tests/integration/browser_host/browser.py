@@ -31,6 +31,7 @@ from workers.browser_host.page_limits import PageLimits
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
 from workers.browser_host.sessions import Sessions
+from workers.metrics import WorkerCounts
 
 SESSION_LIMIT = 4
 # Where the pages of these tests are served, and nothing else.
@@ -85,13 +86,14 @@ class Browser:
 
     def __init__(self, store: Store, *, limits: PageLimits | None = None) -> None:
         self.store = store
-        self._egress = EgressProxy(EGRESS)
+        self.counts = WorkerCounts()
+        self._egress = EgressProxy(EGRESS, self.counts)
         options = chrome_options()
         if limits is not None:
             options = replace(options, limits=limits)
-        self.keeper = ChromeKeeper(options, self._egress, upkeep=NO_UPKEEP, on_lost=self._on_lost)
+        self.keeper = ChromeKeeper(options, self._egress, self.counts, upkeep=NO_UPKEEP, on_lost=self._on_lost)
         opener = ContextOpener(self.keeper, ResponseRecorders(store.responses))
-        self.restoration = Restoration(store, opener, self._egress, worker_name=WORKER)
+        self.restoration = Restoration(store, opener, self._egress, self.counts, worker_name=WORKER)
         self.checkpoints = Checkpoints(store.checkpoints, WORKER)
         self.sessions = Sessions(
             opener,

@@ -21,6 +21,7 @@ from tests.integration.worker.processes import chrome_under
 from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
 from workers.link.client import HostClient
+from workers.metrics import WorkerCounts
 
 
 @dataclass
@@ -114,11 +115,14 @@ async def start_host(
         parent=os.getpid(),
         restarts=0,
         memory_limit_bytes=settings.memory_limit_mb * 2**20,
+        metrics_bind=settings.metrics_bind,
     )
     chrome_start = chrome_options()
     if executable is not None:
         chrome_start = replace(chrome_start, executable=executable)
-    host = BrowserHost(options, chrome_start, store=store, storage=open_storage(settings.artifacts_url))
+    storage = open_storage(settings.artifacts_url)
+    counts = WorkerCounts()
+    host = BrowserHost(options, chrome_start, store=store, storage=storage, counts=counts)
     others = set(chrome_under(os.getpid()))
     stopping = asyncio.Event()
     running = asyncio.create_task(host.run(until=stopping))

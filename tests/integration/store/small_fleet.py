@@ -18,6 +18,7 @@ from tests.integration.store.small_host import SmallHost
 from workers.estate import Estate
 from workers.job_runner import JobRunner, NoRoom, WorkerLeaves
 from workers.link.client import HostClient
+from workers.metrics import WorkerCounts
 
 _PAGE = '{"url": "http://a.example/"}'
 _CLICK = '{"url": "http://a.example/", "actions": [{"type": "click", "selector": "a"}]}'
@@ -36,7 +37,9 @@ class SmallWorker:
         self._broker = broker
         self.host = SmallHost(store, name, limit=limit, coming=self._coming)
         host = cast("HostClient", self.host)
-        self._runner = JobRunner(store=store, storage=storage, host=host, artifact_ttl_seconds=60)
+        self._runner = JobRunner(
+            store=store, storage=storage, host=host, counts=WorkerCounts(), artifact_ttl_seconds=60
+        )
         self.children: list[Child] = []
         # What its parent process does beside the pool.
         self.duties: list[Actor] = []

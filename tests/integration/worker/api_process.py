@@ -22,17 +22,23 @@ class Api:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """`folder`: for its log. It gets the settings that differ from the defaults."""
-        bind = f"127.0.0.1:{free_port()}"
-        given = settings.model_dump(exclude_unset=True) | {"bind": bind}
+        self.address = f"127.0.0.1:{free_port()}"
+        given = settings.model_dump(exclude_unset=True) | {"bind": self.address}
         self._environment = {f"FLEET_{name.upper()}": str(value) for name, value in given.items()}
         self._log = folder / "api.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(
-            base_url=f"http://{bind}",
+            base_url=f"http://{self.address}",
             timeout=_ANSWER_SECONDS,
             # A connection that is kept open would be one to the process that a test has killed.
             limits=httpx.Limits(max_keepalive_connections=0),
         )
+
+    @property
+    def pid(self) -> int:
+        """Of the process that starts the others."""
+        assert self._process is not None
+        return self._process.pid
 
     def get(self, path: str) -> httpx.Response:
         return self._client.get(path)

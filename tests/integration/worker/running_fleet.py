@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.metrics import ApiCounts
 from app.task_queue import CeleryTaskQueue
 from app.wiring import make_services
 from fleet.artifacts.storage import open_storage
@@ -28,7 +29,8 @@ class RunningFleet:
         self.worker = worker
         self.store = store
         storage = open_storage(settings.artifacts_url)
-        self.services = make_services(settings, store=store, queue=CeleryTaskQueue(settings.redis_url), storage=storage)
+        queue = CeleryTaskQueue(settings.redis_url)
+        self.services = make_services(settings, store=store, queue=queue, storage=storage, counts=ApiCounts())
 
     def capture(self, url: str | None = None, **request: Any) -> str:
         """The id of the accepted job; `request`: more fields of the body."""
