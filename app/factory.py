@@ -6,8 +6,10 @@ from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
 
 from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
+from app.pages.dashboard import register_dashboard
 from app.request_ids import register_request_ids
 from app.routes import artifacts, captures, documentation, health, jobs, responses, scripts, sessions, status, workers
+from app.same_origin import register_same_origin
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
@@ -40,6 +42,8 @@ def create_app(
         validation_error_callback=raise_invalid,
         validation_error_model=documentation.ErrorAnswer,
         doc_ui=False,
+        # The dashboard's files are all that there is under /static.
+        static_folder=None,
     )
     app.request_class = JsonRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
@@ -52,8 +56,10 @@ def create_app(
     )
     register_request_ids(app)
     register_error_handlers(app)
+    register_same_origin(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (sessions, scripts, captures, responses, jobs, artifacts, workers, status, health, documentation):
         app.register_api(routes.api)
+    register_dashboard(app)
     return app

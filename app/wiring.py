@@ -8,6 +8,7 @@ from flask import current_app
 from app.job_waiter import JobWaiter
 from app.services.artifacts import ArtifactService
 from app.services.captures import CaptureService
+from app.services.gallery import GalleryService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
@@ -37,6 +38,7 @@ class Services:
     scripts: ScriptService
     captures: CaptureService
     jobs: JobService
+    gallery: GalleryService
     artifacts: ArtifactService
     responses: ResponseService
     workers: WorkerService
@@ -64,6 +66,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         scripts=ScriptService(store.scripts, sessions, script_limits),
         captures=CaptureService(queue, shared, sessions),
         jobs=jobs,
+        gallery=GalleryService(store.jobs),
         artifacts=ArtifactService(store, storage),
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),

@@ -1,0 +1,48 @@
+// What the session does, newest first; the important part of it is also said.
+
+const KEPT = 200;
+// Where an event's own words are.
+const FACTS = ["method", "status", "text", "message", "title", "url", "state", "kind", "end_reason", "reason", "failure", "code"];
+const SAID = ["page", "job", "session"];
+
+export class EventList {
+  #list;
+  #none;
+  #said;
+
+  constructor(root, said) {
+    this.#list = root.querySelector("[data-events]");
+    this.#none = root.querySelector("[data-no-events]");
+    this.#said = said;
+    for (const box of root.querySelectorAll("[data-event-kind]")) {
+      box.addEventListener("change", () => this.#list.toggleAttribute(`data-without-${box.dataset.eventKind}`, !box.checked));
+    }
+    root.querySelector("[data-clear-events]").addEventListener("click", () => {
+      this.#list.replaceChildren();
+      this.#none.hidden = false;
+    });
+  }
+
+  add(event) {
+    const words = FACTS.map((name) => event[name]).filter((word) => ["string", "number"].includes(typeof word) && word !== "");
+    const line = document.createElement("li");
+    line.className = `event ${event.type}`;
+    line.append(
+      part("time", new Date(event.at ?? Date.now()).toLocaleTimeString()),
+      part("span", event.type, "kind"),
+      part("span", [event.name, ...words].filter(Boolean).join(" "), "words"),
+    );
+    line.title = words.join(" ");
+    this.#list.prepend(line);
+    while (this.#list.children.length > KEPT) this.#list.lastChild.remove();
+    this.#none.hidden = true;
+    if (SAID.includes(event.type)) this.#said(`${event.type} ${event.name} ${words[0] ?? ""}`);
+  }
+}
+
+function part(tag, text, name = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  element.className = name;
+  return element;
+}
