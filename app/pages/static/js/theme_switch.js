@@ -1,11 +1,9 @@
 // The button that goes from the system's colours to light to dark.
 
-const WORDS = { "": ["Auto", "as the system"], light: ["Light", "light"], dark: ["Dark", "dark"] };
+const WORDS = { "": "Auto", light: "Light", dark: "Dark" };
 
 function show(button, theme) {
-  const [name, meaning] = WORDS[theme];
-  button.querySelector("[data-theme-name]").textContent = name;
-  button.setAttribute("aria-label", `Colours: ${meaning}`);
+  button.querySelector("[data-theme-name]").textContent = WORDS[theme];
 }
 
 function choose(theme) {
