@@ -19,7 +19,7 @@ _BACKOFF_CAP_SECONDS = 5.0
 Heard = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Channel:
     heard: Heard
     on_open: Callable[[], None]
@@ -80,7 +80,7 @@ class Notifications:
 
     def _listen(self) -> None:
         pubsub: PubSub = self._client.pubsub()  # type: ignore[no-untyped-call]
-        subscribed: set[str] = set()
+        subscribed: dict[str, _Channel] = {}
         with translated_errors(), pubsub:
             self._follow(pubsub, subscribed)
             self._on_gap()
@@ -90,12 +90,13 @@ class Notifications:
                     self._hand_on(message)
                 self._follow(pubsub, subscribed)
 
-    def _follow(self, pubsub: PubSub, subscribed: set[str]) -> None:
+    def _follow(self, pubsub: PubSub, subscribed: dict[str, _Channel]) -> None:
         with self._lock:
-            wanted = set(self._channels)
-        if new := wanted - subscribed:
+            wanted = dict(self._channels)
+        # One that was forgotten and is wanted again is told anew that it is open.
+        if new := [name for name, channel in wanted.items() if subscribed.get(name) is not channel]:
             pubsub.subscribe(*new)
-        if old := subscribed - wanted:
+        if old := subscribed.keys() - wanted.keys():
             pubsub.unsubscribe(*old)
         subscribed.clear()
         subscribed |= wanted
