@@ -8,7 +8,19 @@ from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
 from app.pages.dashboard import register_dashboard
 from app.request_ids import register_request_ids
-from app.routes import artifacts, captures, documentation, health, jobs, responses, scripts, sessions, status, workers
+from app.routes import (
+    artifacts,
+    captures,
+    documentation,
+    health,
+    jobs,
+    responses,
+    scripts,
+    sessions,
+    status,
+    streams,
+    workers,
+)
 from app.same_origin import register_same_origin
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
@@ -59,7 +71,19 @@ def create_app(
     register_same_origin(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
-    for routes in (sessions, scripts, captures, responses, jobs, artifacts, workers, status, health, documentation):
+    for routes in (
+        sessions,
+        streams,
+        scripts,
+        captures,
+        responses,
+        jobs,
+        artifacts,
+        workers,
+        status,
+        health,
+        documentation,
+    ):
         app.register_api(routes.api)
     register_dashboard(app)
     return app

@@ -27,11 +27,18 @@ loglevel = settings().log_level.lower()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Clients that wait for a job are answered when the shutdown begins, not when its grace is over."""
+    """Clients that wait for a job are answered, and viewers told, when the shutdown begins, not when it must end."""
     stop_gracefully: Any = signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        worker.wsgi.extensions[EXTENSION].waiter.stop()
+        services = worker.wsgi.extensions[EXTENSION]
+        services.waiter.stop()
+        services.viewers.stop()
         stop_gracefully(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Viewers' sockets are not the server's any more, so that it does not wait for them."""
+    worker.wsgi.extensions[EXTENSION].viewers.wait_until_stopped()

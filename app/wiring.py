@@ -20,8 +20,11 @@ from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
 from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
+from app.services.streams import StreamService
+from app.services.view_links import ViewLinkService
 from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
+from app.viewers.hub import ViewerHub
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.settings import Settings
 from fleet.store import Store
@@ -46,7 +49,10 @@ class Services:
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
+    streams: StreamService
+    view_links: ViewLinkService
     waiter: JobWaiter
+    viewers: ViewerHub
 
 
 def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage: ArtifactStorage) -> Services:
@@ -60,6 +66,8 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
     sessions = SessionService(store, queue, shared, rules, script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     jobs = JobService(store, waiter, sessions)
+    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else None
+    view_links = ViewLinkService(sessions, secret_key=secret_key)
     return Services(
         sessions=sessions,
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
@@ -74,7 +82,10 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),
+        streams=StreamService(sessions, view_links, store.viewers),
+        view_links=view_links,
         waiter=waiter,
+        viewers=ViewerHub(store),
     )
 
 
