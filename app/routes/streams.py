@@ -43,8 +43,10 @@ class ViewLinkAnswer(BaseModel):
 
 
 @api.get(_PATH, summary="Watch a session live (a WebSocket)", responses={101: None})
-def stream_without_upgrade(path: SessionPath, query: StreamQuery) -> Answer:  # noqa: ARG001  # for the document
-    """Messages, close codes and input: see docs/api.md."""
+def stream_without_upgrade(path: SessionPath, query: StreamQuery) -> Answer:
+    """Messages, close codes and input: see docs/api.md. Without an upgrade: whether and why it would be refused."""
+    # A browser does not tell its page why an upgrade was refused; so the page asks like this.
+    services().streams.check(path.session_id, token=query.view)
     raise UpgradeRequired("This is a WebSocket; open it with a WebSocket client.")
 
 

@@ -27,12 +27,20 @@ class StreamService:
 
         Raises ViewLinkInvalid, SessionNotFound, SessionEnded or ViewerLimitReached.
         """
-        if token is not None and self._links.session_of(token) != session_id:
-            raise ViewLinkInvalid("The view link is another session's.")
-        self._sessions.get(session_id)
+        self._check_right(session_id, token)
         viewer = Viewer(id=new_id("vwr"), session_id=session_id, frames=frames)
         self._viewers.join(viewer)
         return Admitted(viewer, read_only=read_only or token is not None)
+
+    def check(self, session_id: str, *, token: str | None) -> None:
+        """Raises what `admit` would raise now."""
+        self._check_right(session_id, token)
+        self._viewers.check_room()
+
+    def _check_right(self, session_id: str, token: str | None) -> None:
+        if token is not None and self._links.session_of(token) != session_id:
+            raise ViewLinkInvalid("The view link is another session's.")
+        self._sessions.get(session_id)
 
     def leave(self, admitted: Admitted) -> None:
         """One who was admitted and could not be served."""

@@ -57,8 +57,6 @@ class Person:
 
     def open(self, path: str) -> Page:
         self.page.goto(path)
-        # Its own script has run.
-        self.page.wait_for_function("document.querySelector('[data-theme-name]') && window.htmx")
         return self.page
 
     def faults(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 const KEPT = 200;
 // Where an event's own words are.
-const FACTS = ["method", "status", "text", "message", "title", "url", "state", "kind", "end_reason", "reason", "failure", "code"];
+const FACTS = ["method", "status", "text", "message", "url", "kind", "state", "end_reason", "failure", "code"];
 const SAID = ["page", "job", "session"];
 
 export class EventList {

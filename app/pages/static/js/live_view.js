@@ -7,7 +7,7 @@ import { EventList } from "./event_list.js";
 import { bodyOf } from "./fields.js";
 import { refresh } from "./refresh.js";
 import { ended, showResult } from "./results.js";
-import { showError } from "./said.js";
+import { say, showError } from "./said.js";
 import { Screen } from "./screen.js";
 import { Stream } from "./stream.js";
 
@@ -44,17 +44,20 @@ function showEnd() {
 }
 
 function hear(message) {
-  if (message.type === "viewport") screen.viewport = message;
-  else if (message.type === "input") announce(message.message);
-  else events.add(message);
-  if (message.type === "input") events.add({ ...message, type: "session", name: `input ${message.name}` });
+  if (message.type === "viewport") {
+    screen.viewport = message;
+    return;
+  }
+  events.add(message);
+  if (message.type === "input") say(message.message);
   if (message.type === "page") showPage(message);
   if (message.type === "session" || message.type === "job") refresh();
 }
 
-function showPage({ url, title }) {
-  if (url && address && document.activeElement !== address) address.value = url;
-  if (title) document.querySelector("[data-page-title]").textContent = title;
+function showPage({ name, url, popup }) {
+  if (name !== "navigated" || popup) return;
+  if (address && document.activeElement !== address) address.value = url;
+  document.querySelector("[data-page-title]").textContent = url.replace(/^https?:\/\//, "");
 }
 
 const wishes = {

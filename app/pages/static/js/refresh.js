@@ -7,7 +7,7 @@ const PERIOD_MS = 5000;
 let failed = false;
 
 export function refresh() {
-  htmx.trigger(document.body, "fleet:refresh");
+  document.body.dispatchEvent(new Event("news"));
 }
 
 function tellConnection(works) {
