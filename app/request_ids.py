@@ -1,4 +1,4 @@
-"""`X-Request-Id`: taken or made, bound to every log line of the request, returned."""
+"""`X-Request-Id`: taken or made, bound to every log line of the request, returned; and the line of each request."""
 
 import re
 import time
@@ -10,6 +10,7 @@ from fleet.ids import new_id
 
 _HEADER = "X-Request-Id"
 _PROBES = frozenset({"/healthz", "/readyz"})
+_VIEW_LINKS = "/view/"
 _SHAPE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 _log = structlog.get_logger(__name__)
@@ -30,13 +31,27 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[_HEADER] = g.request_id
-    seconds = round(time.monotonic() - g.started, 4)
+    rule = request.url_rule
     # What comes every few seconds for ever would hide what clients do.
     log = _log.debug if request.path in _PROBES or _is_dashboard() else _log.info
-    log("request", method=request.method, path=request.path, status=response.status_code, seconds=seconds)
+    log(
+        "request",
+        method=request.method,
+        route=rule.rule if rule else None,
+        path=_without_secrets(request.path),
+        status=response.status_code,
+        duration_ms=round((time.monotonic() - g.started) * 1000, 1),
+        bytes=response.content_length,
+        client=request.remote_addr,
+    )
     return response
 
 
 def _is_dashboard() -> bool:
     """Its files, and its open pages that look for news."""
     return request.path.startswith("/static/") or "HX-Request" in request.headers
+
+
+def _without_secrets(path: str) -> str:
+    """Also without the query. Who reads a view link in the log could watch."""
+    return _VIEW_LINKS + "…" if path.startswith(_VIEW_LINKS) else path

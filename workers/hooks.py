@@ -4,8 +4,10 @@ import gc
 import signal
 from typing import Any
 
+import celery.apps.worker
 import structlog
 from celery.signals import (
+    celeryd_init,
     setup_logging,
     task_postrun,
     task_prerun,
@@ -14,6 +16,7 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from celery.utils.log import get_multiprocessing_logger
 from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
@@ -37,7 +40,10 @@ _store: Store | None = None
 
 
 def connect_hooks() -> None:
-    setup_logging.connect(_configure_logs)
+    celeryd_init.connect(_configure_logs)
+    setup_logging.connect(_keep_logs)
+    # Plain text past all logging, about a signal of which the log tells by itself.
+    celery.apps.worker.safe_say = _say_nothing
     worker_init.connect(_start_node)
     worker_shutting_down.connect(_bound_shutdown)
     worker_shutdown.connect(_stop_node)
@@ -52,14 +58,24 @@ def host() -> HostProcess:
     return _host
 
 
-def _configure_logs(**_: Any) -> None:
-    configure_logs(settings().log_level, settings().log_format, part="worker")
+def _configure_logs(sender: str, **_: Any) -> None:
+    """`sender`: the name of the worker."""
+    configure_logs(settings().log_level, settings().log_format, part="worker", worker=sender)
+
+
+def _keep_logs(**_: Any) -> None:
+    """As they are: Celery sets up its own only where nobody answers to its signal."""
+    # The pool's keeps to itself by default.
+    get_multiprocessing_logger().propagate = True
+
+
+def _say_nothing(*_: Any) -> None:
+    pass
 
 
 def _start_node(sender: Any, **_: Any) -> None:
     """Before the pool forks, so that its children inherit where the host is."""
     global _host, _store  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
-    _configure_logs()
     _store = open_store(settings(), retries=0)
     _take_up_earlier_life(sender)
     _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace * _HOST_SHARE)
@@ -102,8 +118,9 @@ def _note_message(request: Any, **_: Any) -> None:
         _log.warning("message not noted", message=request.id)
 
 
-def _bound_shutdown(**_: Any) -> None:
+def _bound_shutdown(sender: str, sig: str, how: str, **_: Any) -> None:
     """Jobs that take too long are handed back; a second SIGTERM hands them back now."""
+    _log.info("worker shuts down", worker=sender, signal=sig, how=how)
     signal.signal(signal.SIGALRM, _end_jobs)
     signal.signal(signal.SIGTERM, _end_jobs)
     signal.setitimer(signal.ITIMER_REAL, settings().shutdown_grace * _JOBS_SHARE)
@@ -125,8 +142,8 @@ def _stop_node(sender: Any, **_: Any) -> None:
 
 
 def _bind_task(task: Any, task_id: str, **_: Any) -> None:
-    structlog.contextvars.bind_contextvars(worker=task.request.hostname, task=task.name, message=task_id)
+    structlog.contextvars.bind_contextvars(task=task.name, message=task_id)
 
 
 def _unbind_task(**_: Any) -> None:
-    structlog.contextvars.unbind_contextvars("worker", "task", "message")
+    structlog.contextvars.unbind_contextvars("task", "message")

@@ -203,7 +203,10 @@ class JobRunner:
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
         """Raises WorkerLeaves, if another one can run the job; StoreUnavailable, if its outcome cannot be recorded."""
-        structlog.contextvars.bind_contextvars(job=job.id, session=job.session_id, request=job.request_id)
+        with structlog.contextvars.bound_contextvars(job=job.id, session=job.session_id, request=job.request_id):
+            self._finish_job(job, work)
+
+    def _finish_job(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
         started = time.monotonic()
         outcome: Manifest | FleetError | None
         try:
@@ -216,9 +219,13 @@ class JobRunner:
             _log.exception("job failed by a defect")
             outcome = InternalError("The worker failed; its log has the cause under this job's id. Send it again.")
         self._record(job, outcome)
-        code = outcome.code if isinstance(outcome, FleetError) else None
-        _log.info("job ended", kind=job.kind.value, code=code, seconds=round(time.monotonic() - started, 3))
-        structlog.contextvars.unbind_contextvars("job", "session", "request")
+        _log.info(
+            "job ended",
+            kind=job.kind.value,
+            attempts=job.attempts,
+            code=outcome.code if isinstance(outcome, FleetError) else None,
+            duration_ms=round((time.monotonic() - started) * 1000, 1),
+        )
 
     def _run(self, job: Job, work: Callable[[Job], Manifest | None]) -> tuple[Job, Manifest | None]:
         """Runs it, and again when the host or its Chrome went away under it. Raises FleetError or WorkerLeaves."""

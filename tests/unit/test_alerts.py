@@ -1,5 +1,8 @@
 """When an alert is raised, and when it clears."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from fleet.alerts import MEMORY_HIGH, QUEUE_HIGH, RESPONSES_HIGH, RULES, SESSIONS_HIGH, LimitRule
@@ -27,6 +30,12 @@ def test_a_limit_raises_above_one_share_and_clears_at_a_lower_one(
 
 def test_names_are_unique() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_the_page_for_operators_has_each_alert_with_its_severity() -> None:
+    page = (Path(__file__).parents[2] / "docs/operating.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| (info|warning|critical) \|", page, re.MULTILINE)
+    assert told == [(rule.name, rule.severity.value) for rule in RULES]
 
 
 def test_each_sentence_has_its_facts_filled_in() -> None:
