@@ -26,6 +26,7 @@ from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
 from fleet.artifacts.storage import ArtifactStorage, open_storage
+from fleet.bind import is_loopback
 from fleet.settings import Settings
 from fleet.store import Store, open_store
 
@@ -85,5 +86,11 @@ def create_app(
         documentation,
     ):
         app.register_api(routes.api)
-    register_dashboard(app)
+    register_dashboard(app, flower_url=_flower_url(settings))
     return app
+
+
+def _flower_url(settings: Settings) -> str | None:
+    """What it binds is what people on the same machine can open, unless it binds all addresses."""
+    on_loopback = f"http://{settings.flower_bind}" if is_loopback(settings.flower_bind) else None
+    return settings.flower_url or on_loopback

@@ -23,7 +23,9 @@ for _module in (overview, sessions, view_links, captures, gallery, jobs, workers
     dashboard.register_blueprint(_module.pages)
 
 
-def register_dashboard(app: Flask) -> None:
+def register_dashboard(app: Flask, *, flower_url: str | None) -> None:
+    """`flower_url`: where people reach Flower, if they do."""
+    app.jinja_env.globals["flower_url"] = flower_url
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(dashboard)
