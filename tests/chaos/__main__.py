@@ -20,6 +20,8 @@ from tests.pages.server import PagesServer
 
 _PAUSE_SECONDS = (1.0, 6.0)
 # Something to lose, before the first fault.
+# For a part that is just being replaced.
+_PATIENCE_SECONDS = 30.0
 _WARM_UP_SECONDS = 10.0
 _CONCURRENCY = 2
 
@@ -87,15 +89,24 @@ def _break(options: Options, fleet: Fleet) -> list[Done]:
         if len(done) == options.faults:
             break
         began = time.time()
-        try:
-            what = fault.do(scene)
-        except NothingToHit:
-            what = None
+        what = _do(fault, scene)
         if what is not None:
             done.append(Done(fault.name, what, began))
             print(f"{len(done):4} {time.strftime('%X', time.localtime(began))} {fault.name}: {what}", flush=True)
         time.sleep(dice.uniform(*_PAUSE_SECONDS))
     return done
+
+
+def _do(fault: Fault, scene: Scene) -> str | None:
+    """What it hit, as soon as there is something; None: nothing came for too long."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return fault.do(scene)
+        except NothingToHit:
+            if time.monotonic() > deadline:
+                return None
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ class PagesServer:
         """Lets the requests for `/gate/{name}` through, those that wait and those to come."""
         self._server.gate(name).set()
 
+    def forget_gates(self) -> None:
+        """Who still waits is let through; a name that comes again is a closed gate."""
+        self._server.forget_gates()
+
     def next_request(self, path: str) -> Callable[[], bool]:
         """Tells, when called, whether `path` has been asked for since now."""
         before = self.requests(path)
@@ -70,10 +74,14 @@ class _Server(ThreadingHTTPServer):
     def gate(self, name: str) -> threading.Event:
         return self._gates.setdefault(name, threading.Event())
 
+    def forget_gates(self) -> None:
+        gates, self._gates = self._gates, {}
+        for gate in gates.values():
+            gate.set()
+
     def stop_waiting(self) -> None:
         self.stopping.set()
-        for gate in list(self._gates.values()):
-            gate.set()
+        self.forget_gates()
 
     @property
     def port(self) -> int:

@@ -14,6 +14,7 @@ from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.heap_watch import Heap, HeapWatch
 from workers.browser_host.navigation import open_page, redirects, settle
 from workers.browser_host.outputs import TakenOutput, take_output
+from workers.browser_host.page_reading import evaluated
 from workers.browser_host.page_watch import PageWatch
 from workers.browser_host.popups import close_page, close_popups
 from workers.browser_host.racing import beside
@@ -21,6 +22,9 @@ from workers.browser_host.renderer import Renderer
 from workers.browser_host.script_stop import ScriptStop
 from workers.browser_host.service_workers import keep_removing_hung_service_workers, remove_hung_service_workers
 from workers.browser_host.translation import page_errors
+
+# An element named `title` takes the place of `document.title`.
+_TITLE = "Object.getOwnPropertyDescriptor(Document.prototype, 'title').get.call(document)"
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Captures:
         warnings += await run_actions(page, request, self._egress)
         settled = time.perf_counter()
         outputs = [await take_output(page, cdp, output, warnings) for output in request.outputs]
-        title = await page.title()
+        title = await _title(cdp)
         captured = time.perf_counter()
         visit = PageVisit(
             url=request.url,
@@ -94,6 +98,12 @@ class Captures:
             ),
         )
         return Taken(visit, outputs)
+
+
+async def _title(cdp: CDPSession) -> str:
+    title = await evaluated(cdp, _TITLE)
+    # A page can put anything in its place all the same.
+    return title if isinstance(title, str) else ""
 
 
 def _version(page: Page) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from playwright.async_api import CDPSession, Page
 
 from fleet.models.outputs import Html, Output, Pdf, Screenshot
+from workers.browser_host import page_reading
 from workers.browser_host.screenshots import take_screenshot
 from workers.browser_host.translation import output_errors
 
@@ -25,5 +26,6 @@ async def take_output(page: Page, cdp: CDPSession, output: Output, warnings: lis
             case Pdf():
                 content = await page.pdf(**output.model_dump(exclude_none=True, exclude={"kind"}))
             case Html():
-                content = (await page.content()).encode()
+                # Chrome's strings may hold halves of surrogate pairs.
+                content = (await page_reading.html(cdp)).encode(errors="replace")
     return TakenOutput(output.kind, output.media_type, content)

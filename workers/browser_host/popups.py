@@ -8,10 +8,13 @@ from typing import Any
 from playwright.async_api import BrowserContext, CDPSession, Page
 from playwright.async_api import Error as PlaywrightError
 
+from workers.browser_host.racing import beside
+
 # Pages that hold a popup's window, as a login does, open one or two.
 POPUPS_MAX = 5
 _CLOSE_SECONDS = 5
-
+# A page in an endless loop takes Playwright half a second to close.
+_AGAIN_SECONDS = 1
 
 _closing: set[asyncio.Task[None]] = set()
 
@@ -70,7 +73,22 @@ async def close_popups(page: Page) -> None:
 
 
 async def close_page(page: Page) -> None:
-    # A page in an endless loop takes Playwright half a second to close; one that hangs is left to its context.
+    """One that does not close in time is left to its context."""
     with contextlib.suppress(TimeoutError, PlaywrightError):
         async with asyncio.timeout(_CLOSE_SECONDS):
-            await page.close(run_before_unload=False)
+            await beside(_close_again(page), page.close(run_before_unload=False))
+
+
+async def _close_again(page: Page) -> None:
+    """Chrome forgets to close a page that was just changing documents, and Playwright does not tell it twice."""
+    await asyncio.sleep(_AGAIN_SECONDS)
+    browser = page.context.browser
+    assert browser is not None  # noqa: S101  # its contexts are not persistent
+    control, cdp = await browser.new_browser_cdp_session(), await page.context.new_cdp_session(page)
+    target = (await cdp.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+    try:
+        while True:
+            await control.send("Target.closeTarget", {"targetId": target})
+            await asyncio.sleep(_AGAIN_SECONDS)
+    finally:
+        await control.detach()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fleet.errors import CaptureFailed
 from fleet.models.outputs import SCREENSHOT_MAX_PIXELS, SCREENSHOT_MAX_SIDE, Screenshot
+from workers.browser_host.page_reading import evaluated
 from workers.browser_host.translation import selector_errors
 
 # The page has settled before outputs are taken, so an element that is not there now hardly comes later.
@@ -64,9 +65,8 @@ async def take_screenshot(page: Page, cdp: CDPSession, output: Screenshot, warni
 
 
 async def _page_state(cdp: CDPSession) -> _PageState:
-    answer = await cdp.send("Runtime.evaluate", {"expression": _PAGE_STATE, "returnByValue": True})
     try:
-        return _PageState.model_validate(answer["result"].get("value"))
+        return _PageState.model_validate(await evaluated(cdp, _PAGE_STATE))
     except ValidationError as error:
         raise CaptureFailed("The page's own scripts keep its size from being read.") from error
 

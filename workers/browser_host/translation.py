@@ -163,6 +163,11 @@ def has_left_its_page(error: PlaywrightError) -> bool:
     return "Execution context was destroyed" in error.message
 
 
+def is_another_document(error: PlaywrightError) -> bool:
+    """Whether the page has gone on to another document since its nodes were named."""
+    return "Could not find node" in error.message
+
+
 def failed_navigation(failure: str) -> FleetError | None:
     """For one that the page began by itself, by Chrome's word for it. None: the page stays as it is."""
     return None if "ERR_ABORTED" in failure else _of_navigation(PlaywrightError(failure))

@@ -88,6 +88,13 @@ def own_browser(runner: asyncio.Runner, browser_store: Store) -> Iterator[Browse
 
 
 @pytest.fixture(scope="package")
-def pages() -> Iterator[PagesServer]:
+def pages_server() -> Iterator[PagesServer]:
     with PagesServer() as running:
         yield running
+
+
+@pytest.fixture
+def pages(pages_server: PagesServer) -> Iterator[PagesServer]:
+    """With gates of its own for each test."""
+    yield pages_server
+    pages_server.forget_gates()

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,19 @@ async def test_a_hung_font_keeps_no_screenshot_from_being_taken_by_playwright(
     goto, picture = {"wait_until": "domcontentloaded"}, PICTURE | {"animations": "disabled"}
     captured = await hostile_browser.capture(f"{pages.url}/hostile/hung_font_host", goto=goto, outputs=[picture])
     assert "fonts" in " ".join(captured.visit.warnings)
+
+
+async def test_what_is_read_while_the_page_s_scripts_are_stopped_is_read_again(
+    runner: asyncio.Runner, browser_store: Store, pages: PagesServer
+) -> None:
+    """The page's layout takes longer than that, so that our own reading is what is stopped."""
+    hasty = Browser(browser_store, limits=replace(LIMITS, measure_seconds=0.05, hung_seconds=0.15))
+    await hasty.start()
+    try:
+        captured = await hasty.capture(f"{pages.url}/hostile/nodes_200000", outputs=[HTML_OUTPUT, PICTURE])
+    finally:
+        await hasty.stop()
+    assert STOPPED in " ".join(captured.visit.warnings)
 
 
 async def test_a_script_of_the_session_that_never_ends_is_stopped(hostile_browser: Browser, pages: PagesServer) -> None:

@@ -52,3 +52,8 @@ async def test_a_visit_in_a_session_does_not_report_the_errors_of_the_one_before
     await browser.capture_in(session_id, f"{pages.url}/console")
     captured = await browser.capture_in(session_id, f"{pages.url}/plain")
     assert (captured.visit.console_errors, captured.visit.failed_requests) == ([], [])
+
+
+async def test_an_element_named_title_is_not_the_title(browser: Browser) -> None:
+    captured = await browser.capture(html="<title>The title</title><img name=title>")
+    assert captured.visit.title == "The title"

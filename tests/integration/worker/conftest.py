@@ -42,6 +42,13 @@ def own_fleet(own_redis: RedisServer, tmp_path: Path) -> Iterator[RunningFleet]:
 
 
 @pytest.fixture(scope="package")
-def pages() -> Iterator[PagesServer]:
+def pages_server() -> Iterator[PagesServer]:
     with PagesServer() as running:
         yield running
+
+
+@pytest.fixture
+def pages(pages_server: PagesServer) -> Iterator[PagesServer]:
+    """With gates of its own for each test."""
+    yield pages_server
+    pages_server.forget_gates()
