@@ -45,7 +45,8 @@ def absolute(moment: datetime) -> str:
 
 
 def iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
+    """To the second: an end that is computed from what is left of a life differs by a millisecond each time."""
+    return moment.isoformat(timespec="seconds")
 
 
 def is_link(url: str | None) -> bool:

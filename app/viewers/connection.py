@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,8 +24,12 @@ _CLOSE_SECONDS = 2.0
 # Text that is typed at once; see fleet/models/input.py.
 _MESSAGE_MAX_BYTES = 64 * 1024
 _READ_BYTES = 16 * 1024
-# What a slow viewer has before it that cannot be replaced by something newer.
-_SEND_BUFFER_BYTES = 256 * 1024
+# Of the system, before what a slow viewer has not read yet.
+_SEND_BUFFER_BYTES = 64 * 1024
+# Behind each picture, and behind so many events, goes a ping. Its pong says that they have been read, and so many pings
+# may be unanswered: what a viewer is too slow for stays in the mailbox, where something newer replaces it.
+_EVENTS_PER_PING = 8
+_UNANSWERED_MAX = 2
 
 GOING_AWAY = 1001
 PROTOCOL_BROKEN = 1008
@@ -44,6 +49,10 @@ class Connection:
         self._protocol = ServerProtocol(state=OPEN, max_size=_MESSAGE_MAX_BYTES)
         self._alive_at = time.monotonic()
         self._pinged_at = time.monotonic()
+        # Payload of each ping, and the picture before it.
+        self._unanswered: deque[tuple[bytes, Picture | None]] = deque()
+        self._pings = 0
+        self._answered = asyncio.Event()
         self._parts: list[bytes] = []
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
@@ -51,13 +60,13 @@ class Connection:
         self._closing: tuple[int, str] | None = None
         self._closed = asyncio.Event()
 
-    async def serve(self, *, on_text: OnText, on_sent: Callable[[Picture], None]) -> None:
-        """Returns when the connection is closed. `on_sent` is called when the viewer's side has taken a picture."""
+    async def serve(self, *, on_text: OnText, on_delivered: Callable[[Picture], None]) -> None:
+        """Returns when the connection is closed. `on_delivered` is called when the viewer has read a picture."""
         await self._open()
-        reading = asyncio.create_task(self._read(on_text))
+        reading = asyncio.create_task(self._read(on_text, on_delivered))
         tasks: list[asyncio.Task[Any]] = [
             reading,
-            asyncio.create_task(self._write(on_sent)),
+            asyncio.create_task(self._write()),
             asyncio.create_task(self._keep_alive()),
             asyncio.create_task(self._closed.wait()),
         ]
@@ -95,7 +104,7 @@ class Connection:
         self._writer.write(self._handshake.serialize())
         await self._writer.drain()
 
-    async def _read(self, on_text: OnText) -> None:
+    async def _read(self, on_text: OnText, on_delivered: Callable[[Picture], None]) -> None:
         """Until the viewer closes, or breaks the protocol."""
         while data := await self._reader.read(_READ_BYTES):
             self._alive_at = time.monotonic()
@@ -103,8 +112,11 @@ class Connection:
             # Answers to pings: who sends them faster than it reads is not read meanwhile.
             await self._flush()
             for event in self._protocol.events_received():
-                if isinstance(event, Frame):
-                    await self._take(event.opcode, bytes(event.data), on_text, is_last=event.fin)
+                match event:
+                    case Frame(opcode=Opcode.PONG):
+                        self._on_pong(bytes(event.data), on_delivered)
+                    case Frame():
+                        await self._take(event.opcode, bytes(event.data), on_text, is_last=event.fin)
             if self._protocol.state is not State.OPEN:
                 return
 
@@ -123,13 +135,37 @@ class Connection:
             else:
                 await on_text(text)
 
-    async def _write(self, on_sent: Callable[[Picture], None]) -> None:
+    async def _write(self) -> None:
+        events = 0
         while True:
             message = await self.mailbox.next()
             self._send(message)
+            events = 0 if isinstance(message, Picture) else events + 1
+            if events in (0, _EVENTS_PER_PING):
+                events = 0
+                self._ping(message if isinstance(message, Picture) else None)
             await self._flush()
-            if isinstance(message, Picture):
-                on_sent(message)
+            while len(self._unanswered) >= _UNANSWERED_MAX:
+                self._answered.clear()
+                await self._answered.wait()
+
+    def _ping(self, picture: Picture | None) -> None:
+        self._pings += 1
+        payload = str(self._pings).encode()
+        self._unanswered.append((payload, picture))
+        self._pinged_at = time.monotonic()
+        self._protocol.send_ping(payload)
+
+    def _on_pong(self, payload: bytes, on_delivered: Callable[[Picture], None]) -> None:
+        """Answers those before it, too."""
+        if all(sent != payload for sent, _ in self._unanswered):
+            return
+        answered = b""
+        while answered != payload:
+            answered, picture = self._unanswered.popleft()
+            if picture is not None:
+                on_delivered(picture)
+        self._answered.set()
 
     def _send(self, message: Message) -> None:
         if isinstance(message, Picture):
@@ -142,7 +178,7 @@ class Connection:
         had_to_wait = self._writer.transport.get_write_buffer_size() > 0
         await self._writer.drain()
         if had_to_wait:
-            # Its side had no room, and has some again: somebody reads there.
+            # A large picture is on its way, slowly.
             self._alive_at = time.monotonic()
 
     def _write_out(self) -> None:
@@ -156,9 +192,8 @@ class Connection:
             now = time.monotonic()
             if now - self._alive_at > SILENCE_SECONDS:
                 self.close(SILENT, "No sign of life.")
-            elif now - self._pinged_at > PING_SECONDS and not self._writer.transport.get_write_buffer_size():
-                self._pinged_at = now
-                self._protocol.send_ping(b"")
+            elif now - self._pinged_at > PING_SECONDS and not self._unanswered:
+                self._ping(None)
                 self._write_out()
 
     async def _say_goodbye(self, *, reading: asyncio.Task[None]) -> None:

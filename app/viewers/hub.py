@@ -125,7 +125,7 @@ class ViewerHub:
             await self._listen_for(seat, watched)
             await seat.connection.serve(
                 on_text=lambda text: self._input.take(seat, text),
-                on_sent=lambda picture: self._on_sent(session_id, picture),
+                on_delivered=lambda picture: self._on_delivered(session_id, picture),
             )
         except OSError:
             # Gone before it was answered.
@@ -199,7 +199,7 @@ class ViewerHub:
         if watched := self._watched.get(session_id):
             watched.show(picture)
 
-    def _on_sent(self, session_id: str, picture: Picture) -> None:
+    def _on_delivered(self, session_id: str, picture: Picture) -> None:
         """The first viewer has it; others follow at their own pace."""
         watched = self._watched.get(session_id)
         if watched is not None and picture.number > watched.delivered:

@@ -154,9 +154,9 @@ class BrowserHost:
             for duty in duties:
                 duty.cancel()
             await self._memory_guard.stop()
-            await self._live.stop()
             await asyncio.to_thread(self._leave)
             self._server.turn_away(WorkerStopping("This worker stops. Its work goes on elsewhere."))
+            await self._live.stop()
             await self._checkpoint_all()
             await self._server.stop()
             await self._keeper.stop()

@@ -77,8 +77,7 @@ class LiveViews:
 
     async def stop(self) -> None:
         async with self._looking:
-            for session_id in list(self._views):
-                await self._end(session_id)
+            await asyncio.gather(*(self._end(session_id) for session_id in list(self._views)))
 
 
 class _LiveView:

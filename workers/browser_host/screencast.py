@@ -18,6 +18,8 @@ _IN_FLIGHT_MAX = 3
 # A page that has come to rest this long after such a flood is painted once more.
 _REST_SECONDS = 0.3
 _ANSWER_SECONDS = 5.0
+# While the host stops, too.
+_END_SECONDS = 1.0
 # Pages are scaled to the width; this is for those that are very tall.
 _HEIGHT_FACTOR = 4
 
@@ -116,6 +118,6 @@ class Screencast:
         if self._cdp is None:
             return
         with contextlib.suppress(PlaywrightError, TimeoutError):
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(_END_SECONDS):
                 await self._cdp.send("Page.stopScreencast")
                 await self._cdp.detach()

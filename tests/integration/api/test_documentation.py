@@ -27,6 +27,8 @@ _CONTRACT = {
     ("get", "/api/sessions/{session_id}/scripts"),
     ("post", "/api/sessions/{session_id}/scripts"),
     ("delete", "/api/sessions/{session_id}/scripts/{script_id}"),
+    ("get", "/api/sessions/{session_id}/stream"),
+    ("post", "/api/sessions/{session_id}/view_links"),
     ("post", "/api/captures"),
     ("get", "/api/jobs"),
     ("get", "/api/jobs/{job_id}"),
