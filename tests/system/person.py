@@ -71,7 +71,8 @@ class Person:
 
     def _hear(self, message: ConsoleMessage) -> None:
         # An answer of the API that refuses something is no fault of the page.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        is_refusal = "Failed to load resource" in message.text or "Unexpected response code" in message.text
+        if message.type == "error" and not is_refusal:
             self.complaints.append(message.text)
 
     def _see(self, request: Request) -> None:

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.polling import eventually
 from tests.system.conftest import RunningFleet
@@ -143,6 +146,46 @@ def test_whoever_watches_hears_that_the_session_has_ended_and_why(person: Person
     api.delete(f"/api/sessions/{session_id}?wait=60")
     expect(page.locator("[data-veil-text]")).to_have_text("The session has ended. It was deleted.")
     expect(page.get_by_role("button", name="Capture", exact=True)).to_be_disabled()
+
+
+def test_a_live_view_that_has_lost_its_connection_gets_it_back(person: Person, session: str) -> None:
+    page = person.page
+    connections: list[WebSocketRoute] = []
+
+    def lose(route: WebSocketRoute) -> None:
+        route.connect_to_server()
+        connections.append(route)
+
+    page.route_web_socket(re.compile(r"/stream\?"), lose)
+    person.open(f"/sessions/{session}")
+    _wait_until_live(page)
+    connections[0].close(code=4000)
+    eventually(lambda: page.evaluate("1") and len(connections) == 2, seconds=60)
+    expect(page.locator("[data-link-state]")).to_have_text("live")
+
+
+def test_when_all_viewers_places_are_taken_it_says_so_and_lets_try_again(
+    person: Person, fleet: RunningFleet, session: str
+) -> None:
+    page = person.page
+    with _crowd(fleet, session) as leave:
+        person.open(f"/sessions/{session}")
+        expect(page.locator("[data-link-state]")).to_have_text("full")
+        expect(page.locator("[data-veil-text]")).to_contain_text("200 viewers are watching")
+        leave()
+        page.get_by_role("button", name="Try again").click()
+        _wait_until_live(page)
+
+
+@contextmanager
+def _crowd(fleet: RunningFleet, session: str) -> Iterator[Callable[[], None]]:
+    """As many viewers of events as may be; the function has them leave."""
+    address = f"{fleet.url.replace('http', 'ws', 1)}/api/sessions/{session}/stream"
+    with ExitStack() as crowd:
+        with suppress(InvalidStatus):
+            for _ in range(1000):
+                crowd.enter_context(connect(address))
+        yield crowd.close
 
 
 def test_the_keyboard_gets_into_the_live_view_and_out_of_it(person: Person, session: str) -> None:

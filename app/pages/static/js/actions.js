@@ -58,6 +58,6 @@ export function startActions() {
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-api]")) return;
     event.preventDefault();
-    submit(event.target);
+    if (event.target.querySelector("[type=submit]").getAttribute("aria-busy") !== "true") submit(event.target);
   });
 }

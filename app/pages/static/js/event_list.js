@@ -9,6 +9,8 @@ export class EventList {
   #list;
   #none;
   #said;
+  #waiting = [];
+  #drawing = null;
 
   constructor(root, said) {
     this.#list = root.querySelector("[data-events]");
@@ -23,21 +25,40 @@ export class EventList {
     });
   }
 
+  // A page may report hundreds in a second: they are shown together, once a frame.
   add(event) {
-    const words = FACTS.map((name) => event[name]).filter((word) => ["string", "number"].includes(typeof word) && word !== "");
-    const line = document.createElement("li");
-    line.className = `event ${event.type}`;
-    line.append(
-      part("time", new Date(event.at ?? Date.now()).toLocaleTimeString()),
-      part("span", event.type, "kind"),
-      part("span", [event.name, ...words].filter(Boolean).join(" "), "words"),
-    );
-    line.title = words.join(" ");
-    this.#list.prepend(line);
+    this.#waiting.push(event);
+    if (this.#waiting.length > KEPT) this.#waiting.shift();
+    this.#drawing ??= requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    const events = this.#waiting;
+    this.#waiting = [];
+    this.#drawing = null;
+    this.#list.prepend(...events.map(lineOf).reverse());
     while (this.#list.children.length > KEPT) this.#list.lastChild.remove();
     this.#none.hidden = true;
-    if (SAID.includes(event.type)) this.#said(`${event.type} ${event.name} ${words[0] ?? ""}`);
+    const important = events.findLast(({ type }) => SAID.includes(type));
+    if (important) this.#said(`${important.type} ${important.name} ${wordsOf(important)[0] ?? ""}`);
   }
+}
+
+function wordsOf(event) {
+  return FACTS.map((name) => event[name]).filter((word) => ["string", "number"].includes(typeof word) && word !== "");
+}
+
+function lineOf(event) {
+  const words = wordsOf(event);
+  const line = document.createElement("li");
+  line.className = `event ${event.type}`;
+  line.append(
+    part("time", new Date(event.at ?? Date.now()).toLocaleTimeString()),
+    part("span", event.type, "kind"),
+    part("span", [event.name, ...words].filter(Boolean).join(" "), "words"),
+  );
+  line.title = words.join(" ");
+  return line;
 }
 
 function part(tag, text, name = "") {

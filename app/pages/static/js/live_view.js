@@ -5,7 +5,6 @@ import { Controls } from "./controls.js";
 import { copy } from "./copying.js";
 import { EventList } from "./event_list.js";
 import { bodyOf } from "./fields.js";
-import { refresh } from "./refresh.js";
 import { ended, showResult } from "./results.js";
 import { say, showError } from "./said.js";
 import { Screen } from "./screen.js";
@@ -51,7 +50,6 @@ function hear(message) {
   events.add(message);
   if (message.type === "input") say(message.message);
   if (message.type === "page") showPage(message);
-  if (message.type === "session" || message.type === "job") refresh();
 }
 
 function showPage({ name, url, popup }) {
