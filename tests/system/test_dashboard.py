@@ -337,6 +337,20 @@ def test_a_list_shows_what_has_come_since_without_taking_the_focus(person: Perso
     assert page.evaluate("document.activeElement.getAttribute('href')") == focused
 
 
+def test_what_a_person_has_opened_stays_open(person: Person, session: str) -> None:
+    page = person.open("/workers")
+    # Of the worker's next report.
+    expect(page.get_by_text("Largest sessions")).to_be_visible()
+    page.get_by_text("Largest sessions").click()
+    link = page.locator(f"a[href='/sessions/{session}']")
+    expect(link).to_be_visible()
+    with page.expect_response(re.compile("/workers")) as refreshed:
+        pass
+    refreshed.value.finished()
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(link).to_be_visible()
+
+
 def test_the_colours_that_a_person_chooses_stay(person: Person) -> None:
     page = person.open("/")
     button = page.get_by_role("button", name="Colours")

@@ -14,6 +14,7 @@ from fleet.clock import utc_now
 from fleet.models.alert import Alert, Severity
 from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
+from fleet.models.worker import TopSession
 from fleet.settings import Settings
 from fleet.store import Store
 from tests.doubles import RecordingQueue
@@ -101,6 +102,14 @@ def test_a_worker_can_be_drained_unless_it_drains(client: FlaskClient, store: St
     assert f"POST /api/workers/{WORKER.replace('@', '%40')}/drain" in _page(client, "/workers")
     store.workers.renew(a_worker_report(draining=True, admits_sessions=False))
     assert "/drain" not in _page(client, "/workers")
+
+
+def test_a_worker_shows_that_its_chrome_is_down_and_which_sessions_take_most(client: FlaskClient, store: Store) -> None:
+    largest = TopSession(id="ses_largest", memory_bytes=80 * 1024 * 1024, responses=3)
+    store.workers.renew(a_worker_report(chrome_up=False, top_sessions=[largest]))
+    page = _page(client, "/workers")
+    assert "without Chrome" in page
+    assert re.search(r'href="/sessions/ses_largest".*80 MB, 3 responses', page)
 
 
 def test_a_job_page_shows_its_picture_its_pdf_and_where_the_time_went(
