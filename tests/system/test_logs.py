@@ -21,7 +21,19 @@ Json = dict[str, Any]
 # Each in a place of its own, so that a leak says where.
 _SECRETS = {
     name: f"hunter2-{name}"
-    for name in ("header", "cookie", "query", "basic", "extra", "storage", "local", "userinfo", "page", "flower")
+    for name in (
+        "header",
+        "cookie",
+        "query",
+        "basic",
+        "extra",
+        "storage",
+        "local",
+        "userinfo",
+        "page",
+        "view",
+        "flower",
+    )
 }
 _STOP_SECONDS = 60
 
@@ -48,7 +60,13 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("logged")
     errors = folder / "errors.log"
-    fleet = start_fleet(folder, errors=errors, FLEET_LOG_FORMAT="json", FLEET_FLOWER_AUTH=f"ops:{_SECRETS['flower']}")
+    fleet = start_fleet(
+        folder,
+        errors=errors,
+        FLEET_LOG_FORMAT="json",
+        FLEET_LOG_LEVEL="DEBUG",
+        FLEET_FLOWER_AUTH=f"ops:{_SECRETS['flower']}",
+    )
     try:
         yield _use(fleet, site, errors)
     finally:
@@ -71,6 +89,7 @@ def _use(fleet: RunningFleet, site: str, errors: Path) -> Told:
         with_password = site.replace("://", f"://user:{_SECRETS['userinfo']}@")
         assert api.post(captures, json={"url": with_password}).status_code == 400
         assert api.get("/api/jobs", params={"access_token": _SECRETS["query"]}).status_code == 400
+        api.get(f"/view/{_SECRETS['view']}")
         _hurt(fleet)
         # Chrome is back, and with it the session.
         again = api.post(captures, params={"wait": 60}, json={"url": f"{site}/"}).json()
@@ -126,7 +145,7 @@ def test_a_graceful_stop_and_expected_losses_leave_no_traceback(told: Told) -> N
 
 
 def test_each_request_has_a_line(told: Told) -> None:
-    lines = [line for line in told.said("request") if line["request"] == told.request_id]
+    lines = [line for line in told.said("request") if line["request"] == told.request_id and line["route"]]
     assert [(line["method"], line["route"], line["status"]) for line in lines] == [
         ("POST", "/api/sessions", 201),
         ("POST", "/api/sessions/<session_id>/captures", 200),
@@ -136,7 +155,7 @@ def test_each_request_has_a_line(told: Told) -> None:
     ]
     captured = lines[1]
     assert captured["path"] == f"/api/sessions/{told.session_id}/captures"
-    assert captured["client"] == "127.0.0.1"
+    assert (captured["client"], captured["session"]) == ("127.0.0.1", told.session_id)
     assert captured["bytes"] > 0
     assert captured["duration_ms"] > 0
 

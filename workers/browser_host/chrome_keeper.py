@@ -56,6 +56,7 @@ class ChromeKeeper:
         self._coming: asyncio.Task[Chrome] | None = None
         # Whether the running Chrome did, when last asked.
         self._answers = True
+        self._is_replacing = False
         # Causes of the replacements so far.
         self.restarts: dict[str, int] = {}
         self._cause = "died"
@@ -93,7 +94,9 @@ class ChromeKeeper:
             return await self._start()
 
     async def is_up(self, *, within_seconds: float) -> bool:
-        """Whether a Chrome runs, and answered when last asked. Waits a moment for one that is being started."""
+        """Whether a Chrome runs, and answered when last asked. Waits a moment for one that is being started; one that
+        is replaced on purpose counts as up.
+        """
         if self._coming is None or self._coming.done():
             self._coming = asyncio.create_task(self.current())
         try:
@@ -101,7 +104,7 @@ class ChromeKeeper:
                 # Its start goes on, however long it takes.
                 await asyncio.shield(self._coming)
         except (TimeoutError, BrowserUnavailable):
-            return False
+            return self._is_replacing
         return self._answers
 
     async def _start(self) -> Chrome:
@@ -157,8 +160,12 @@ class ChromeKeeper:
         """Ends the running Chrome, which nobody may be using, and starts another. Raises BrowserUnavailable."""
         async with self._starting:
             self._count(_WORN)
-            await self._close()
-            await self._start()
+            self._is_replacing = True
+            try:
+                await self._close()
+                await self._start()
+            finally:
+                self._is_replacing = False
 
     async def stop(self) -> None:
         if self._coming is not None:

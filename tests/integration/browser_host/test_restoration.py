@@ -203,6 +203,7 @@ def test_a_worn_chrome_is_replaced_and_its_sessions_keep_what_they_have(
 async def test_a_session_that_crashes_chrome_again_and_again_is_ended(host: RunningHost, pages: PagesServer) -> None:
     session_id = await host.open_session()
     for attempt in range(3):
+        await comes_true(partial(host.is_restored, session_id, generation=attempt + 1))
         await _die_in(host, session_id, pages, name=f"deadly-{attempt}")
     with pytest.raises(SessionEnded):
         await _when_chrome_is_back(lambda: host.capture_in(session_id))
