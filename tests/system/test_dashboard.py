@@ -164,6 +164,24 @@ def test_a_live_view_that_has_lost_its_connection_gets_it_back(person: Person, s
     expect(page.locator("[data-link-state]")).to_have_text("live")
 
 
+def test_a_tab_that_nobody_looks_at_leaves_its_place_and_takes_it_again(person: Person, session: str) -> None:
+    page = person.page
+    page.clock.install()
+    person.open(f"/sessions/{session}")
+    _wait_until_live(page)
+    _set_hidden(page, "true")
+    page.clock.run_for(16_000)
+    expect(page.locator("[data-link-state]")).to_have_text("paused")
+    _set_hidden(page, "false")
+    expect(page.locator("[data-link-state]")).to_have_text("live")
+
+
+def _set_hidden(page: Page, hidden: str) -> None:
+    """As when another tab is in front, or this one again."""
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def test_when_all_viewers_places_are_taken_it_says_so_and_lets_try_again(
     person: Person, fleet: RunningFleet, session: str
 ) -> None:
@@ -318,10 +336,9 @@ def test_a_page_looks_for_news_every_five_seconds_and_only_while_somebody_looks(
     for times in (1, 2, 3):
         page.clock.run_for(5_000)
         have_been_asked(times)
-    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    _set_hidden(page, "true")
     page.clock.run_for(60_000)
-    page.evaluate("Object.defineProperty(document, 'hidden', {value: false})")
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    _set_hidden(page, "false")
     have_been_asked(4)
 
 

@@ -25,7 +25,8 @@ export class Stream {
   #on;
   #socket = null;
   #failures = 0;
-  #timer;
+  #reopening;
+  #hiding;
   #over = false;
 
   // `on`: frame(blob), message(object), state(name, text, mayRetry)
@@ -41,7 +42,7 @@ export class Stream {
   }
 
   open() {
-    clearTimeout(this.#timer);
+    this.#drop();
     this.#over = false;
     this.#on.state(this.#failures ? "reconnecting" : "connecting", this.#failures ? "The connection is gone. Trying again…" : "Connecting…");
     const socket = new WebSocket(streamAddress(this.#path, this.#wishes));
@@ -52,6 +53,7 @@ export class Stream {
       this.#on.state("live", "");
     });
     socket.addEventListener("message", ({ data }) => {
+      if (socket !== this.#socket) return;
       if (typeof data === "string") this.#on.message(JSON.parse(data));
       else this.#on.frame(data);
     });
@@ -67,11 +69,13 @@ export class Stream {
     this.#socket = null;
     if (code === ENDED) return this.#end("ended", `The session has ended. ${END_REASONS[reason] ?? ""}`.trim(), false);
     if (code === BROKE_PROTOCOL) return this.#end("refused", reason || "The stream was refused.", true);
-    if (!opened && (await this.#wasRefused())) return;
+    // Asked meanwhile, it may have been opened anew.
+    if (!opened && ((await this.#wasRefused()) || this.#socket)) return;
     const pause = PAUSES_MS[Math.min(this.#failures, PAUSES_MS.length - 1)];
     this.#failures += 1;
     this.#on.state("reconnecting", "The connection is gone. Trying again…");
-    this.#timer = setTimeout(() => this.open(), pause * (0.75 + Math.random() / 2));
+    clearTimeout(this.#reopening);
+    this.#reopening = setTimeout(() => this.open(), pause * (0.75 + Math.random() / 2));
   }
 
   // A browser does not tell why an upgrade was refused; the same address says so to a plain request.
@@ -88,17 +92,24 @@ export class Stream {
     this.#on.state(state, text, mayRetry);
   }
 
+  #drop() {
+    clearTimeout(this.#reopening);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
   #hide() {
-    this.#timer = setTimeout(() => {
-      const socket = this.#socket;
-      this.#socket = null;
-      socket?.close();
-      if (!this.#over) this.#on.state("paused", "Paused while nobody looked.");
+    clearTimeout(this.#hiding);
+    this.#hiding = setTimeout(() => {
+      if (this.#over) return;
+      this.#drop();
+      this.#on.state("paused", "Paused while nobody looked.");
     }, HIDDEN_MS);
   }
 
   #show() {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#hiding);
     if (!this.#socket && !this.#over) this.open();
   }
 }
