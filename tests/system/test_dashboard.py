@@ -224,6 +224,23 @@ def test_the_keyboard_gets_into_the_live_view_and_out_of_it(person: Person, sess
     expect(canvas).not_to_be_focused()
 
 
+def test_on_a_phone_text_is_typed_and_keys_are_pressed_without_a_keyboard(
+    meet: Callable[..., Person], browser: Browser, api: httpx.Client, site: str
+) -> None:
+    session_id = api.post("/api/sessions?wait=60", json={"url": f"{site}/login"}).json()["session"]["id"]
+    person = meet(size=PHONE)
+    page = person.open(f"/sessions/{session_id}")
+    _wait_until_live(page)
+    page.get_by_text("Type without a keyboard").click()
+    _click_in_session(page, _place_of(browser, f"{site}/login", "#username"))
+    for text, key in (("ada", "Tab"), ("lovelace", "Enter")):
+        page.get_by_label("Text to type into the page").fill(text)
+        page.get_by_role("button", name="Type", exact=True).click()
+        page.get_by_role("button", name=key, exact=True).click()
+    _shows(page, "/account")
+    assert person.faults() == []
+
+
 def test_a_shared_view_shows_the_session_and_takes_no_input(
     person: Person, meet: Callable[..., Person], session: str
 ) -> None:

@@ -90,10 +90,11 @@ function startControls() {
   const typing = stage.querySelector("[data-typing]");
   typing.addEventListener("submit", (event) => {
     event.preventDefault();
-    send("insert_text", { text: typing.elements.text.value });
+    const text = typing.elements.text.value;
+    if (text) send("insert_text", { text });
     typing.reset();
   });
-  for (const button of typing.querySelectorAll("[data-key]")) {
+  for (const button of stage.querySelectorAll("[data-key]")) {
     button.addEventListener("click", () => send("press", { key: button.dataset.key }));
   }
 }
