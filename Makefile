@@ -2,10 +2,10 @@ SHELL := /bin/bash
 VENV := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up test check format bench chaos soak
+.PHONY: help setup demo up test check format bench chaos soak viewers screenshots
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what the fleet needs (the other targets do it by themselves)
 	@scripts/setup
@@ -33,8 +33,15 @@ format: setup ## Rewrite the code in the project's format
 bench: setup ## Measure the fleet against a plain Playwright script, as ratios
 	@$(VENV)/python -m benchmarks
 
+screenshots: setup ## Make the pictures in docs/images anew, from fleets of their own
+	@$(VENV)/python scripts/screenshot_dashboard
+	@$(VENV)/python scripts/screenshot_flower
+
 chaos: setup ## Break every part of a fleet under load, and check what it promised (SEED=N, FAULTS=N)
 	@$(VENV)/python -m tests.chaos
 
 soak: setup ## Thousands of captures, one in ten of a page that fails; does anything grow? (CAPTURES=N)
 	@$(VENV)/python -m tests.soak
+
+viewers: setup ## 100 viewers on 10 sessions, slow and vanishing ones among them (VIEWERS=N, SESSIONS=N, SECONDS=N)
+	@$(VENV)/python -m benchmarks.viewers

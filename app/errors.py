@@ -22,6 +22,7 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.CrossOriginRefused: HTTPStatus.FORBIDDEN,
     errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.IdempotencyKeyReused: HTTPStatus.CONFLICT,
     errors.IdempotencyInProgress: HTTPStatus.CONFLICT,
@@ -89,14 +90,14 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def _on_http(error: HTTPException) -> Response:
-    response = answer(_of_http(error))
+    response = answer(of_http(error))
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range"):
             response.headers[name] = value
     return response
 
 
-def _of_http(error: HTTPException) -> FleetError:
+def of_http(error: HTTPException) -> FleetError:
     match error.code:
         case HTTPStatus.NOT_FOUND:
             return errors.RouteNotFound("There is nothing at this path; GET /docs lists what there is.")
@@ -112,8 +113,12 @@ def _of_http(error: HTTPException) -> FleetError:
 
 
 def _on_defect(error: Exception) -> Response:
+    return answer(defect(error))
+
+
+def defect(error: Exception) -> InternalError:
     _log.error("request failed by a defect", exc_info=error)
-    return answer(InternalError("The API failed; its log has the cause under this request_id."))
+    return InternalError("The API failed; its log has the cause under this request_id.")
 
 
 def raise_invalid(error: ValidationError) -> None:

@@ -7,6 +7,7 @@ from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
 from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
 from app.metrics import ApiCounts
+from app.pages.dashboard import register_dashboard
 from app.request_counts import register_request_counts
 from app.request_ids import register_request_ids
 from app.routes import (
@@ -20,12 +21,15 @@ from app.routes import (
     scripts,
     sessions,
     status,
+    streams,
     workers,
 )
+from app.same_origin import register_same_origin
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
 from fleet.artifacts.storage import ArtifactStorage, open_storage
+from fleet.bind import is_loopback
 from fleet.settings import Settings
 from fleet.store import Store, open_store
 
@@ -59,6 +63,8 @@ def create_app(
         validation_error_callback=raise_invalid,
         validation_error_model=documentation.ErrorAnswer,
         doc_ui=False,
+        # The dashboard's files are all that there is under /static.
+        static_folder=None,
     )
     app.request_class = JsonRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
@@ -73,10 +79,12 @@ def create_app(
     register_request_ids(app)
     register_request_counts(app, counts)
     register_error_handlers(app)
+    register_same_origin(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (
         sessions,
+        streams,
         scripts,
         captures,
         responses,
@@ -89,4 +97,11 @@ def create_app(
         documentation,
     ):
         app.register_api(routes.api)
+    register_dashboard(app, flower_url=_flower_url(settings))
     return app
+
+
+def _flower_url(settings: Settings) -> str | None:
+    """What it binds is what people on the same machine can open, unless it binds all addresses."""
+    on_loopback = f"http://{settings.flower_bind}" if is_loopback(settings.flower_bind) else None
+    return settings.flower_url or on_loopback

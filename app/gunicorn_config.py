@@ -48,6 +48,8 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn han
 
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
+    # Viewers' sockets are not the server's any more, so that it does not wait for them.
+    worker.wsgi.extensions[EXTENSION].viewers.wait_until_stopped()
     if os.getppid() != worker.ppid:
         # Its parent was killed, so nobody else removes them.
         remove_metric_files()
@@ -58,11 +60,13 @@ def on_exit(server: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
 
 
 def post_worker_init(worker: Any) -> None:
-    """Clients that wait for a job are answered when the shutdown begins, not when its grace is over."""
+    """Clients that wait for a job are answered, and viewers told, when the shutdown begins, not when it must end."""
     stop_gracefully: Any = signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        worker.wsgi.extensions[EXTENSION].waiter.stop()
+        services = worker.wsgi.extensions[EXTENSION]
+        services.waiter.stop()
+        services.viewers.stop()
         stop_gracefully(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

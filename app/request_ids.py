@@ -35,8 +35,8 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers[_HEADER] = g.request_id
     rule = request.url_rule
-    # Probes come every few seconds for ever; a person wants to see what clients do.
-    log = _log.debug if request.path in _PROBES else _log.info
+    # What comes every few seconds for ever would hide what clients do.
+    log = _log.debug if request.path in _PROBES or _is_dashboard() else _log.info
     log(
         "request",
         method=request.method,
@@ -49,3 +49,8 @@ def _end(response: Response) -> Response:
         client=request.remote_addr,
     )
     return response
+
+
+def _is_dashboard() -> bool:
+    """Its files, and its open pages that look for news."""
+    return request.path.startswith("/static/") or "HX-Request" in request.headers

@@ -9,6 +9,7 @@ from app.job_waiter import JobWaiter
 from app.metrics import ApiCounts
 from app.services.artifacts import ArtifactService
 from app.services.captures import CaptureService
+from app.services.gallery import GalleryService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
@@ -21,8 +22,11 @@ from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
 from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
+from app.services.streams import StreamService
+from app.services.view_links import ViewLinkService
 from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
+from app.viewers.hub import ViewerHub
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.settings import Settings
 from fleet.store import Store
@@ -39,6 +43,7 @@ class Services:
     scripts: ScriptService
     captures: CaptureService
     jobs: JobService
+    gallery: GalleryService
     artifacts: ArtifactService
     responses: ResponseService
     workers: WorkerService
@@ -47,7 +52,10 @@ class Services:
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
+    streams: StreamService
+    view_links: ViewLinkService
     waiter: JobWaiter
+    viewers: ViewerHub
 
 
 def make_services(
@@ -63,12 +71,15 @@ def make_services(
     sessions = SessionService(store, queue, shared, rules, script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     jobs = JobService(store, waiter, sessions)
+    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else None
+    view_links = ViewLinkService(sessions, secret_key=secret_key)
     return Services(
         sessions=sessions,
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
         scripts=ScriptService(store.scripts, sessions, script_limits),
         captures=CaptureService(queue, shared, sessions),
         jobs=jobs,
+        gallery=GalleryService(store.jobs),
         artifacts=ArtifactService(store, storage),
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),
@@ -77,7 +88,10 @@ def make_services(
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),
+        streams=StreamService(sessions, view_links, store.viewers),
+        view_links=view_links,
         waiter=waiter,
+        viewers=ViewerHub(store),
     )
 
 

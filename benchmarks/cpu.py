@@ -4,15 +4,15 @@ import psutil
 
 
 def cpu_of_fleet(pids: list[int]) -> float:
-    return sum(_cpu_seconds(psutil.Process(pid)) for pid in pids)
+    return sum(cpu_seconds(psutil.Process(pid)) for pid in pids)
 
 
 def cpu_of_script(fleet_pids: list[int]) -> float:
     """This process and all that it started, but for the fleet."""
-    return _cpu_seconds(psutil.Process()) - cpu_of_fleet(fleet_pids)
+    return cpu_seconds(psutil.Process()) - cpu_of_fleet(fleet_pids)
 
 
-def _cpu_seconds(root: psutil.Process) -> float:
+def cpu_seconds(root: psutil.Process) -> float:
     """User and system time of the process, its descendants, and those of them that have ended."""
     total = 0.0
     for process in (root, *root.children(recursive=True)):

@@ -3,6 +3,7 @@
 FleetError
 ├── RequestError            the request cannot be served as it is; sending it again will not help
 │   ├── InvalidRequest  InvalidJson  InvalidUrl  BodyTooLarge  UnsupportedMediaType  NotAcceptable
+│   ├── CrossOriginRefused
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
 │   ├── RangeNotSatisfiable
 │   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
@@ -74,6 +75,12 @@ class NotAcceptable(RequestError):
     """The capture has no output of the type that `Accept` asks for."""
 
     code = "not_acceptable"
+
+
+class CrossOriginRefused(RequestError):
+    """A page of another site made a browser send the request."""
+
+    code = "cross_origin_refused"
 
 
 class RangeNotSatisfiable(RequestError):

@@ -24,6 +24,8 @@ QUEUE_ALERT_SECONDS: Final = 300
 STORAGE_STATE_SECONDS: Final = 60
 # An API that ends without a word takes its viewers along after this.
 VIEWER_LEASE_SECONDS: Final = 30
+# The last frame of a page that rests, renewed while somebody watches.
+FRAME_SECONDS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:session:{id}:responses:ID", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
     CatalogueEntry("fleet:session:{id}:responses:ID:body", "string", "FLEET_RESPONSE_TTL", "store.responses", "API"),
     CatalogueEntry("fleet:session:{id}:viewers", "zset", "30 s, renewed", "store.viewers", "worker"),
+    CatalogueEntry("fleet:session:{id}:frame", "string", "15 s, renewed while it is watched", "store.frames", "API"),
     CatalogueEntry("fleet:viewers", "zset", "30 s, renewed", "store.viewers", "API"),
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
@@ -73,7 +76,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:waiting:QUEUE:high", "string", "5 min, renewed", "store.waiting", "API"),
 )
 
-# Pub/sub channels hold nothing. Payload: a session id, a job id.
+# Pub/sub channels hold nothing. Payload: a session id, a job id; a session's own channels say what is theirs.
 SESSION_ENDED_CHANNEL: Final = "fleet:events:session-ended"
 JOB_ENDED_CHANNEL: Final = "fleet:events:job-ended"
 JOB_CANCEL_CHANNEL: Final = "fleet:events:job-cancel"
@@ -141,6 +144,10 @@ def session_viewers(session_id: str) -> str:
     return f"{session(session_id)}:viewers"
 
 
+def session_frame(session_id: str) -> str:
+    return f"{session(session_id)}:frame"
+
+
 def job(job_id: str) -> str:
     return f"fleet:job:{{{job_id}}}"
 
@@ -204,3 +211,18 @@ def session_of(key: str) -> str | None:
 def session_events(session_id: str) -> str:
     """The channel of what a session reports live."""
     return f"fleet:events:session:{session_id}"
+
+
+def session_frames(session_id: str) -> str:
+    """The channel of the pictures of its page."""
+    return f"fleet:events:frames:{session_id}"
+
+
+def session_asks(session_id: str) -> str:
+    """The channel on which viewers reach the host that holds the session."""
+    return f"fleet:events:asks:{session_id}"
+
+
+def wake_up(listener_id: str) -> str:
+    """The channel on which a process wakes its own listening thread."""
+    return f"fleet:events:wake:{listener_id}"

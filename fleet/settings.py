@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     metrics_bind: str = "127.0.0.1:0"
     flower_bind: str = "127.0.0.1:5555"
     flower_auth: SecretStr | None = None
+    flower_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     api_threads: Annotated[int, Field(ge=8, le=2048)] = 320
     body_limit_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
     artifacts_url: str = "file:./data/artifacts"

@@ -16,6 +16,7 @@ from typing import Self
 
 from fleet.settings import settings
 from launcher.program import Program
+from launcher.secret_key import kept_secret_key
 
 _READY_SECONDS = 60
 # Beyond the programs' own shutdown grace, so that force is the exception.
@@ -64,6 +65,10 @@ class Fleet:
         return f"http://{self._options.bind}"
 
     @property
+    def redis_url(self) -> str:
+        return self._environment["FLEET_REDIS_URL"]
+
+    @property
     def pids(self) -> list[int]:
         """Process ids of the programs themselves; what they started are their descendants."""
         return [program.pid for program in self._programs]
@@ -93,6 +98,7 @@ class Fleet:
     def _start(self) -> None:
         self._options.data.mkdir(parents=True, exist_ok=True)
         self._claim()
+        self._environment.setdefault("FLEET_SECRET_KEY", kept_secret_key(self._options.data))
         if self._options.logs:
             self._options.logs.mkdir(parents=True, exist_ok=True)
         if "FLEET_REDIS_URL" not in self._environment:

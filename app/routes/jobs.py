@@ -4,8 +4,9 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint, Tag
 
+from app.cursors import parse_cursor
 from app.routes.models import JobAnswer, JobPage, JobPath, PageQuery, WaitQuery
-from app.routes.rendering import Answer, job_answer, job_json, page_json, parse_cursor
+from app.routes.rendering import Answer, job_answer, job_json, page_json
 from app.wiring import services
 from fleet.models.job import Job
 

@@ -8,10 +8,10 @@ from flask import g, request
 
 from app.services.accepted import Accepted
 from app.wiring import services
-from fleet.errors import InvalidRequest, JobNotFound
+from fleet.errors import JobNotFound
 from fleet.models.job import Job
 from fleet.models.session import Session
-from fleet.store.index import Cursor, Page
+from fleet.store.index import Page
 
 T = TypeVar("T")
 Answer = tuple[dict[str, Any], HTTPStatus]
@@ -46,14 +46,6 @@ def after_waiting(accepted: Accepted, seconds: float) -> Job:
 def job_answer(job: Job) -> Answer:
     """200 with a finished job, 202 with one that is not."""
     return {"job": job_json(job)}, HTTPStatus.OK if job.is_finished else HTTPStatus.ACCEPTED
-
-
-def parse_cursor(cursor: str | None) -> Cursor | None:
-    try:
-        return Cursor.parse(cursor) if cursor else None
-    except ValueError as error:
-        message = "cursor: give the next_cursor of the page before, unchanged."
-        raise InvalidRequest(message, field="cursor") from error
 
 
 def page_json(name: str, page: Page[T], render: Callable[[T], dict[str, Any]]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
+from app.cursors import parse_cursor
 from app.routes.models import PageQuery, SessionPath
-from app.routes.rendering import Answer, page_json, parse_cursor
+from app.routes.rendering import Answer, page_json
 from app.services.responses import ResponseFilter
 from app.wiring import services
 from fleet.models.response import CapturedResponse, Glob, ResourceType

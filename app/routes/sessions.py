@@ -5,6 +5,7 @@ from http import HTTPStatus
 from flask import Response, g
 from flask_openapi3 import APIBlueprint, Tag
 
+from app.cursors import parse_cursor
 from app.routes.models import (
     JobAnswer,
     PageQuery,
@@ -22,7 +23,6 @@ from app.routes.rendering import (
     job_answer,
     job_json,
     page_json,
-    parse_cursor,
     session_json,
 )
 from app.wiring import services

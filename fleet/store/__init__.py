@@ -7,10 +7,12 @@ from fleet.models.session import EndReason
 from fleet.models.waits import CAPTURE_TIMEOUT_MAX
 from fleet.settings import Settings
 from fleet.store.artifacts import ArtifactRecordStore
+from fleet.store.asks import AskStore
 from fleet.store.checkpoints import CheckpointStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.events import EventStore
 from fleet.store.fleet_state import FleetStateStore
+from fleet.store.frames import FrameStore
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
 from fleet.store.messages import MessageStore
@@ -55,6 +57,8 @@ class Store:
     throughput: ThroughputStore
     events: EventStore
     viewers: ViewerStore
+    frames: FrameStore
+    asks: AskStore
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
     session_rate: RateStore
@@ -88,6 +92,8 @@ def open_store(
         throughput=ThroughputStore(client),
         events=EventStore(client),
         viewers=ViewerStore(client, limit=settings.viewer_limit),
+        frames=FrameStore(client),
+        asks=AskStore(client),
         storage_states=StorageStateStore(client),
         responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
         scripts=ScriptStore(client, sessions, limit=settings.script_limit),

@@ -8,6 +8,7 @@ from fleet import keys
 from fleet.errors import StoreUnavailable
 from fleet.models.job import JOB_MOVES, Job, JobState
 from fleet.store.connection import RedisClient, script
+from fleet.store.events import event_json
 from fleet.store.index import Cursor, Page, read_page
 
 # Newest job ids that the index can list.
@@ -26,6 +27,8 @@ class JobStore:
             batch.hset(keys.job(job.id), mapping={"state": job.state.value, "record": job.model_dump_json()})
             batch.expire(keys.job(job.id), self._ttl)
             batch.set(keys.job_request(job.id), request_json, ex=self._ttl)
+            if event := _event(job):
+                batch.publish(keys.session_events(job.session_id or ""), event)
             batch.execute()
         if not job.is_internal:
             self._list(job)
@@ -54,7 +57,9 @@ class JobStore:
         if to not in JOB_MOVES[job.state]:
             return None
         moved = job.evolve(state=to, **changes)
-        args = [job.state.value, to.value, moved.model_dump_json()]
+        # Told in the same step, so that it costs those who have no viewers no round trip.
+        channel = keys.session_events(job.session_id) if job.session_id else ""
+        args = [job.state.value, to.value, moved.model_dump_json(), channel, _event(moved)]
         if not self._move(keys=[keys.job(job.id)], args=args):
             return None
         if moved.is_finished:
@@ -79,3 +84,13 @@ class JobStore:
             for job_id in job_ids:
                 batch.hget(keys.job(job_id), "record")
             return [Job.model_validate_json(record) if record else None for record in batch.execute()]
+
+
+def _event(job: Job) -> str:
+    """What viewers of its session are told; empty if there is nothing to tell."""
+    if job.session_id is None or job.is_internal:
+        return ""
+    facts = {"job_id": job.id, "kind": job.kind.value, "attempts": job.attempts}
+    if job.error is not None:
+        facts["error"] = {"code": job.error.code, "message": job.error.message}
+    return event_json(job.session_id, "job", job.state.value, **facts)

@@ -25,12 +25,20 @@ class ViewerStore:
         """Raises ViewerLimitReached."""
         args: list[str | int] = [_now_ms(), viewer.id, _lease_end_ms(), self.limit]
         if not self._claim(keys=[keys.VIEWERS], args=args):
-            message = f"{self.limit} viewers are watching, as many as may. Try again when one has left."
-            raise ViewerLimitReached(message, limit=self.limit)
+            raise self._full()
         with self._client.pipeline(transaction=False) as batch:
             self._keep_of_session(batch, viewer)
             batch.publish(keys.VIEWERS_CHANGED_CHANNEL, viewer.session_id)
             batch.execute()
+
+    def check_room(self) -> None:
+        """Raises ViewerLimitReached if one more could not join."""
+        if self.count() >= self.limit:
+            raise self._full()
+
+    def _full(self) -> ViewerLimitReached:
+        message = f"{self.limit} viewers are watching, as many as may. Try again when one has left."
+        return ViewerLimitReached(message, limit=self.limit)
 
     def renew(self, viewers: Iterable[Viewer]) -> None:
         """In time: within `keys.VIEWER_LEASE_SECONDS` of the last time."""

@@ -14,6 +14,7 @@ from typing import Self
 
 from tests.pages.form_pages import FORM_PAGES
 from tests.pages.hostile_pages import HOSTILE_PAGES
+from tests.pages.live_pages import LIVE_PAGES
 from tests.pages.state_pages import STATE_PAGES
 
 HTML = "text/html; charset=utf-8"
@@ -348,5 +349,6 @@ PAGES: dict[str, Page] = {
     "cookie": _cookie,
     **STATE_PAGES,
     **FORM_PAGES,
+    **LIVE_PAGES,
     **HOSTILE_PAGES,
 }  # fmt: skip

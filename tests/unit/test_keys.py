@@ -22,6 +22,7 @@ _SPELLED = {
     "session_response": keys.session_response("id", "ID"),
     "session_response_body": keys.session_response_body("id", "ID"),
     "session_viewers": keys.session_viewers("id"),
+    "session_frame": keys.session_frame("id"),
     "sessions": keys.SESSION_INDEX,
     "job": keys.job("id"),
     "job_request": keys.job_request("id"),
@@ -43,6 +44,7 @@ _SPELLED = {
     "workers_lost": keys.WORKERS_LOST,
     "viewers": keys.VIEWERS,
 }
+_CHANNELS = {"expired_channel", "session_events", "session_frames", "session_asks", "wake_up"}
 _PATTERNS = [entry.pattern for entry in keys.CATALOGUE]
 
 
@@ -50,7 +52,7 @@ def test_every_function_that_spells_a_key_is_looked_at_here() -> None:
     tree = ast.parse((_ROOT / "fleet/keys.py").read_text())
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
-    assert functions - {"expired_channel", "session_of", "session_events"} <= set(_SPELLED)
+    assert functions - _CHANNELS - {"session_of"} <= set(_SPELLED)
 
 
 def test_the_key_of_a_session_names_it() -> None:

@@ -31,6 +31,7 @@ from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.expiry_warnings import ExpiryWarnings
 from workers.browser_host.gate import Gate
 from workers.browser_host.gauges import HostGauges
+from workers.browser_host.live_view import LiveViews
 from workers.browser_host.memory_guard import MemoryGuard, MemoryPressure
 from workers.browser_host.memory_relief import MemoryRelief
 from workers.browser_host.metrics_server import MetricsServer
@@ -47,6 +48,8 @@ from workers.node_folder import process_record
 from workers.process_table import tree
 
 _WARNING_LOOK_SECONDS = 5.0
+# Changes are told; this is for what was missed, for leases that ran out, and for sessions that have come here.
+_VIEWERS_LOOK_SECONDS = 5.0
 _MEMORY_LOOK_SECONDS = 5.0
 _WEAR_LOOK_SECONDS = 5.0
 # How long work may take to end before Chrome is replaced; new work waits meanwhile.
@@ -111,6 +114,7 @@ class BrowserHost:
         )
         self._gate = Gate()
         self._commands = Commands(self._keeper, self._sessions, Captures(self._egress), self._gate)
+        self._live = LiveViews(store, self._sessions, self._egress, self._gate)
         self._server = HostServer(options.socket_path, self._commands.table())
         self._warnings = ExpiryWarnings(store.events)
         ids = NodeIds(parent=options.parent, host=os.getpid())
@@ -147,6 +151,7 @@ class BrowserHost:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
         self._report_now = asyncio.Event()
+        self._viewers_changed = asyncio.Event()
 
     async def run(self, until: asyncio.Event) -> None:
         """Serves until the event is set. Raises BrowserUnavailable if Chrome does not start (any more)."""
@@ -154,12 +159,14 @@ class BrowserHost:
         await self._keeper.current()
         await asyncio.to_thread(self._take_up_sessions)
         notifications = self._listen()
+        self._live.listen_through(notifications)
         await self._server.start()
         self._metrics_server.start()
         self._keep(asyncio.create_task(self._rebuild(self._sessions.ids)))
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._report, at_once_when=self._report_now)),
             asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
+            asyncio.create_task(_every(_VIEWERS_LOOK_SECONDS, self._live.look, at_once_when=self._viewers_changed)),
             asyncio.create_task(_every(_MEMORY_LOOK_SECONDS, self._measure_sessions)),
             asyncio.create_task(_every(_WEAR_LOOK_SECONDS, self._replace_worn_chrome)),
             asyncio.create_task(_every(self._options.health_seconds, self._keeper.check)),
@@ -173,6 +180,7 @@ class BrowserHost:
             await self._memory_guard.stop()
             await asyncio.to_thread(self._leave)
             self._server.turn_away(WorkerStopping("This worker stops. Its work goes on elsewhere."))
+            await self._live.stop()
             await self._checkpoint_all()
             await self._server.stop()
             await asyncio.to_thread(self._metrics_server.stop)
@@ -222,6 +230,10 @@ class BrowserHost:
         def ended(session_id: str) -> None:
             loop.call_soon_threadsafe(self._on_session_ended, session_id)
 
+        def viewers_changed(session_id: str) -> None:
+            if self._sessions.is_held(session_id):
+                loop.call_soon_threadsafe(self._viewers_changed.set)
+
         def look_again() -> None:
             # A Redis that was started anew has forgotten what it was told to publish.
             if not self._store.sessions.ensure_expiry_is_told():
@@ -231,6 +243,7 @@ class BrowserHost:
         channels = {
             keys.JOB_CANCEL_CHANNEL: cancel,
             keys.SESSION_ENDED_CHANNEL: ended,
+            keys.VIEWERS_CHANGED_CHANNEL: viewers_changed,
             keys.expired_channel(self._store.database): expired,
         }
         notifications = Notifications(self._store.client, channels, on_gap=look_again)

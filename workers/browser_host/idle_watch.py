@@ -1,8 +1,12 @@
-"""The pages that sessions hold between captures: one that toils then is paused, one that hangs or hoards is closed."""
+"""The pages that sessions hold between captures: one that toils then is paused, one that hangs or hoards is closed.
+
+A page that somebody watches may toil: it is watched to see it move, and only for as long as its session is used.
+"""
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from math import inf
 
 import structlog
@@ -24,33 +28,52 @@ _log = structlog.get_logger(__name__)
 class IdleWatches:
     def __init__(self, limits: PageLimits) -> None:
         self._limits = limits
-        self._watching: dict[Page, asyncio.Task[None]] = {}
+        self._watching: dict[Page, tuple[_IdlePage, asyncio.Task[None]]] = {}
+        # By viewers.
+        self._watched: set[Page] = set()
 
     def begin(self, page: Page) -> None:
         """From now on nobody else looks at the page."""
         if page.is_closed() or page in self._watching:
             return
-        self._watching[page] = asyncio.create_task(_IdlePage(page, self._limits).watch())
+        idle = _IdlePage(page, self._limits, may_toil=lambda: page in self._watched)
+        self._watching[page] = idle, asyncio.create_task(idle.watch())
         page.once("close", self._forget)
 
     async def end(self, page: Page) -> None:
         """A capture takes over: a page that was paused goes on."""
-        task = self._watching.pop(page, None)
-        if task is not None:
+        if page in self._watching:
+            _, task = self._watching.pop(page)
             task.cancel()
             await asyncio.wait([task])
 
+    async def wake(self, page: Page) -> None:
+        """A viewer uses it: if it was paused, it goes on."""
+        if page in self._watching and self._watching[page][0].is_paused:
+            await self.end(page)
+            self.begin(page)
+
+    async def watch(self, page: Page) -> None:
+        """Somebody looks at it from now on: if it was paused, it goes on."""
+        self._watched.add(page)
+        await self.wake(page)
+
+    def unwatch(self, page: Page) -> None:
+        self._watched.discard(page)
+
     def _forget(self, page: Page) -> None:
-        task = self._watching.pop(page, None)
-        if task is not None:
+        self._watched.discard(page)
+        if page in self._watching:
+            _, task = self._watching.pop(page)
             task.cancel()
 
 
 class _IdlePage:
-    def __init__(self, page: Page, limits: PageLimits) -> None:
+    def __init__(self, page: Page, limits: PageLimits, *, may_toil: Callable[[], bool]) -> None:
         self._page = page
+        self._may_toil = may_toil
         self._limits = limits
-        self._paused = False
+        self.is_paused = False
         self._busy_looks = 0
         self._looked_at = 0.0
         self._cpu_seconds = inf
@@ -87,7 +110,9 @@ class _IdlePage:
 
     def _note_cpu(self, cpu_seconds: float) -> None:
         now = time.monotonic()
-        busy = cpu_seconds - self._cpu_seconds > self._limits.busy_share * (now - self._looked_at)
+        busy = not self._may_toil() and cpu_seconds - self._cpu_seconds > self._limits.busy_share * (
+            now - self._looked_at
+        )
         self._busy_looks = self._busy_looks + 1 if busy else 0
         self._looked_at, self._cpu_seconds = now, cpu_seconds
 
@@ -95,9 +120,9 @@ class _IdlePage:
         """First it is paused; what toils on then is not its scripts."""
         if self._busy_looks < _BUSY_LOOKS_MAX:
             return None
-        if self._paused:
+        if self.is_paused:
             return "busy"
         _log.info("page paused between captures")
-        self._paused, self._busy_looks = True, 0
+        self.is_paused, self._busy_looks = True, 0
         await renderer.stop_scripts()
         return None

@@ -164,6 +164,20 @@ class Sessions:
         """This host is to hold the session, whose context is still to be rebuilt."""
         self._held.setdefault(session_id, HeldSession(session_id))
 
+    def get(self, session_id: str) -> HeldSession | None:
+        return self._held.get(session_id)
+
+    async def is_free(self, session_id: str, *, within: float) -> bool:
+        """Whether nobody works on its context, after so many seconds at most."""
+        held = self._held.get(session_id)
+        if held is None:
+            return True
+        try:
+            async with asyncio.timeout(within), held.busy:
+                return True
+        except TimeoutError:
+            return False
+
     def is_held(self, session_id: str) -> bool:
         return session_id in self._held
 

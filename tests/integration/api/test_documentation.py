@@ -27,6 +27,8 @@ _CONTRACT = {
     ("get", "/api/sessions/{session_id}/scripts"),
     ("post", "/api/sessions/{session_id}/scripts"),
     ("delete", "/api/sessions/{session_id}/scripts/{script_id}"),
+    ("get", "/api/sessions/{session_id}/stream"),
+    ("post", "/api/sessions/{session_id}/view_links"),
     ("post", "/api/captures"),
     ("get", "/api/jobs"),
     ("get", "/api/jobs/{job_id}"),
@@ -90,6 +92,7 @@ def test_every_call_that_the_api_answers_is_documented(app: Flask, document: dic
     answered = {
         (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("dashboard.")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if not rule.rule.startswith(_UNLISTED)
     }

@@ -13,6 +13,7 @@ from fleet.models.checkpoint import Checkpoint
 from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
 from fleet.store import Store
+from fleet.store.frames import Frame
 from fleet.store.messages import Message
 from tests.factories import a_job, a_manifest, a_response, a_script, a_viewer, a_worker_report, an_artifact
 
@@ -43,6 +44,7 @@ def busy(store: Store) -> Store:
     store.throughput.count("captures")
     store.session_rate.take("client")
     store.viewers.join(a_viewer())
+    store.frames.publish(used, Frame(number=1, width=1280, height=720, jpeg="/9j/"))
     return store
 
 

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -109,3 +110,38 @@ def test_a_stop_while_redis_is_away_ends_the_thread(listening: Notifications, ow
     listening.stop()
 
     assert not listening._thread.is_alive()
+
+
+def test_a_channel_may_be_taken_while_it_listens_and_says_when_it_is_open(
+    listening: Notifications, client: RedisClient
+) -> None:
+    heard: list[str] = []
+    opened = threading.Event()
+    listening.listen("second", heard.append, on_open=opened.set)
+    assert opened.wait(10)
+    client.publish("second", "message")
+    eventually(lambda: heard == ["message"])
+
+
+def test_a_channel_that_was_left_is_heard_no_more_and_one_that_is_taken_again_is(
+    listening: Notifications, client: RedisClient
+) -> None:
+    heard: list[str] = []
+    for _ in range(2):
+        opened = threading.Event()
+        listening.listen("channel", heard.append, on_open=opened.set)
+        assert opened.wait(10)
+        client.publish("channel", "message")
+        eventually(lambda: heard == ["message"])
+        listening.forget("channel")
+        eventually(lambda: client.pubsub_numsub("channel")[0][1] == 0)
+        client.publish("channel", "unheard")
+        heard.clear()
+
+
+def test_one_that_is_left_and_taken_at_once_says_anew_that_it_is_open(listening: Notifications) -> None:
+    for _ in range(20):
+        opened = threading.Event()
+        listening.forget("channel")
+        listening.listen("channel", lambda _: None, on_open=opened.set)
+        assert opened.wait(10)

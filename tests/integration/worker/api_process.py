@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from pydantic import SecretStr
 
 from fleet.settings import Settings
 from tests.integration.redis_server import free_port
@@ -24,11 +25,12 @@ class Api:
         """`folder`: for its log. It gets the settings that differ from the defaults."""
         self.address = f"127.0.0.1:{free_port()}"
         given = settings.model_dump(exclude_unset=True) | {"bind": self.address}
-        self._environment = {f"FLEET_{name.upper()}": str(value) for name, value in given.items()}
+        self._environment = {f"FLEET_{name.upper()}": _plain(value) for name, value in given.items()}
+        self.url = f"http://{self.address}"
         self._log = folder / "api.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(
-            base_url=f"http://{self.address}",
+            base_url=self.url,
             timeout=_ANSWER_SECONDS,
             # A connection that is kept open would be one to the process that a test has killed.
             limits=httpx.Limits(max_keepalive_connections=0),
@@ -93,3 +95,7 @@ class Api:
             return self.get("/healthz").is_success
         except httpx.TransportError:
             return False
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
