@@ -1,6 +1,5 @@
 """gunicorn's settings: `gunicorn --config python:app.gunicorn_config app.wsgi:application`."""
 
-import os
 import signal
 from types import FrameType
 from typing import Any
@@ -45,12 +44,6 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
     take_place(worker.place)
-
-
-def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
-    if os.getppid() != worker.ppid:
-        # Its parent was killed, so nobody else removes them.
-        remove_metric_files()
 
 
 def on_exit(server: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
