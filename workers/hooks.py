@@ -1,11 +1,14 @@
 """Celery's signals: what a node starts and stops, and what every log line of a task carries."""
 
 import gc
+import random
 import signal
+import time
 from typing import Any
 
 import celery.apps.worker
 import structlog
+from billiard.exceptions import WorkerLostError
 from celery.signals import (
     celeryd_init,
     setup_logging,
@@ -37,6 +40,13 @@ _log = structlog.get_logger(__name__)
 # Of FLEET_SHUTDOWN_GRACE: jobs in hand may end in the first part, the host in the second; the rest is for the
 # handing over.
 _JOBS_SHARE, _HOST_SHARE = 0.6, 0.3
+
+# Whoever starts programs tries again after that.
+_STORE_PATIENCE_SECONDS = 300.0
+_STORE_LOOK_SECONDS = 2.0
+
+# A pool child was killed, or the broker is away: what follows from it is logged by whoever deals with it.
+_EXPECTED = (WorkerLostError, OperationalError)
 
 _host: HostProcess | None = None
 _counts: WorkerCounts | None = None
@@ -70,7 +80,7 @@ def counts() -> WorkerCounts:
 
 def _configure_logs(sender: str, **_: Any) -> None:
     """`sender`: the name of the worker."""
-    configure_logs(settings().log_level, settings().log_format, part="worker", worker=sender)
+    configure_logs(settings().log_level, settings().log_format, expected=_EXPECTED, part="worker", worker=sender)
 
 
 def _keep_logs(**_: Any) -> None:
@@ -112,13 +122,24 @@ def _share_memory_with_children() -> None:
 
 
 def _take_up_earlier_life(worker: Any) -> None:
-    """A worker that was killed and comes back under its name need not wait to be taken for lost."""
+    """A worker that was killed and comes back under its name need not wait to be taken for lost.
+
+    It must not begin without: once it has a lease again, nobody else sends again what it had in hand.
+    """
     assert _store is not None  # noqa: S101  # just opened
-    try:
-        _store.workers.begin_anew(worker.hostname)
-        Estate(worker.app, _store, worker.hostname).send_messages_again()
-    except (StoreUnavailable, OperationalError) as error:
-        _log.warning("what this worker had in hand comes back later", cause=str(error))
+    deadline = time.monotonic() + _STORE_PATIENCE_SECONDS
+    while True:
+        try:
+            _store.workers.begin_anew(worker.hostname)
+            Estate(worker.app, _store, worker.hostname).send_messages_again()
+            break
+        except (StoreUnavailable, OperationalError) as error:
+            if time.monotonic() > deadline:
+                raise SystemExit(
+                    f"Redis did not answer for {_STORE_PATIENCE_SECONDS:.0f} s; see FLEET_REDIS_URL."
+                ) from None
+            _log.warning("waits for Redis", cause=str(error))
+            time.sleep(_STORE_LOOK_SECONDS * random.uniform(0.5, 1))
     # The pool is forked from here, and must not share a connection.
     _store.client.connection_pool.disconnect()
 

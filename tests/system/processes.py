@@ -23,6 +23,7 @@ class Launched:
         self._mark = f"{_MARK}={uuid.uuid4()}"
         name, value = self._mark.split("=")
         self.log = log
+        log.write_bytes(b"")
         with log.open("ab") as output, (errors or log).open("ab") as error_output:
             self.process = subprocess.Popen(
                 command,

@@ -90,7 +90,7 @@ def _use(fleet: RunningFleet, site: str, errors: Path) -> Told:
         assert api.post(captures, json={"url": with_password}).status_code == 400
         assert api.get("/api/jobs", params={"access_token": _SECRETS["query"]}).status_code == 400
         api.get(f"/view/{_SECRETS['view']}")
-        _hurt(fleet)
+        _hurt(fleet, errors)
         # Chrome is back, and with it the session.
         again = api.post(captures, params={"wait": 60}, json={"url": f"{site}/"}).json()
         assert again["job"]["state"] == "succeeded", again
@@ -113,7 +113,7 @@ def _session(site: str) -> Json:
     }
 
 
-def _hurt(fleet: RunningFleet) -> None:
+def _hurt(fleet: RunningFleet, errors: Path) -> None:
     """Chrome is killed, and a pool child."""
     living = fleet.launched.living()
     chrome = min(pid for pid, command in living.items() if "headless-shell" in command)
@@ -121,6 +121,7 @@ def _hurt(fleet: RunningFleet) -> None:
     eventually(lambda: chrome not in fleet.launched.living(), seconds=30)
     pool = sorted(pid for pid, command in living.items() if "celery" in command and "worker" in command)
     os.kill(pool[-1], signal.SIGKILL)
+    eventually(lambda: f"pid:{pool[-1]} exited with" in errors.read_text(), seconds=30)
 
 
 def test_every_line_of_every_program_is_json(told: Told) -> None:

@@ -105,8 +105,9 @@ class Commands:
             return {"state": json.dumps(await storage_state(opened.context))}
 
     async def _restore_session(self, params: Params) -> Params:
-        async with self._gate.passed(), self._sessions.using(params["session_id"]):
-            return {}
+        async with self._gate.passed():
+            await self._sessions.restore(params["session_id"])
+        return {}
 
     async def _close_session(self, params: Params) -> Params:
         return {"closed": await self._sessions.close(params["session_id"])}

@@ -106,6 +106,7 @@ class BrowserHost:
             self._egress,
             limit=options.session_limit,
             rebuild=self._restoration.rebuild,
+            readopt=self._restoration.readopt,
             after_use=self._checkpoints.after_use,
         )
         self._gate = Gate()

@@ -19,7 +19,7 @@ from fleet.settings import Settings
 from fleet.store import Store
 from fleet.store.notifications import Notifications
 from tests.factories import a_script
-from tests.integration.browser_host.browser import HTML_OUTPUT, WORKER, chrome_options, comes_true
+from tests.integration.browser_host.browser import HTML_OUTPUT, WORKER, Browser, chrome_options, comes_true
 from tests.integration.browser_host.running_host import RunningHost, start_host
 from tests.integration.worker.processes import alive, kill, parent
 from tests.pages.server import PagesServer
@@ -154,6 +154,41 @@ async def _when_chrome_is_back(capture: Callable[[], Any]) -> Any:
         except BrowserUnavailable:
             continue
     return await capture()
+
+
+async def test_a_session_that_comes_back_to_the_worker_that_still_has_it_keeps_its_context(
+    browser: Browser, pages: PagesServer
+) -> None:
+    """The worker was taken for lost, and is the one that takes the session over, by two messages."""
+    session_id = await browser.open_session()
+    await browser.capture_in(session_id, f"{pages.url}/cookie")
+    context = browser.opened(session_id).context
+    browser.store.session_moves.give_up(session_id, WORKER)
+    browser.store.session_moves.bind(session_id, WORKER)
+    await asyncio.gather(*(browser.sessions.restore(session_id) for _ in range(2)))
+    session = browser.store.sessions.get(session_id)
+    assert session is not None
+    assert (session.state, session.generation) == (SessionState.RUNNING, 1)
+    assert browser.opened(session_id).context is context
+
+
+async def test_a_session_that_was_rebuilt_elsewhere_meanwhile_is_rebuilt_here_too(
+    browser: Browser, pages: PagesServer
+) -> None:
+    session_id = await browser.open_session()
+    await browser.capture_in(session_id, f"{pages.url}/cookie")
+    context = browser.opened(session_id).context
+    moves = browser.store.session_moves
+    moves.give_up(session_id, WORKER)
+    moves.bind(session_id, "another")
+    moves.restored(session_id, "another")
+    moves.give_up(session_id, "another")
+    moves.bind(session_id, WORKER)
+    await browser.sessions.restore(session_id)
+    session = browser.store.sessions.get(session_id)
+    assert session is not None
+    assert (session.state, session.generation) == (SessionState.RUNNING, 3)
+    assert browser.opened(session_id).context is not context
 
 
 async def test_a_viewer_is_told_of_a_session_s_restoration(host: RunningHost, pages: PagesServer) -> None:
