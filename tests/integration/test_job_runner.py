@@ -164,7 +164,9 @@ def test_a_job_whose_session_went_and_came_back_has_not_seen_its_end(
     store.jobs.create(job, request.model_dump_json(exclude_unset=True))
     store.sessions.add_job(session_id, job.id)
     storage = open_storage(settings.artifacts_url)
-    runner = JobRunner(store=store, storage=storage, host=ReturningHost(), artifact_ttl_seconds=60)
+    runner = JobRunner(
+        store=store, storage=storage, host=ReturningHost(), counts=WorkerCounts(), artifact_ttl_seconds=60
+    )
     runner.run_session_job(session_id, runner="message", worker=WORKER)
     now = store.jobs.get(job.id)
     assert now is not None
