@@ -1,6 +1,5 @@
 """gunicorn's settings: `gunicorn --config python:app.gunicorn_config app.wsgi:application`."""
 
-import os
 import signal
 from types import FrameType
 from typing import Any
@@ -47,12 +46,9 @@ def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn han
     take_place(worker.place)
 
 
-def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn hands it over
-    # Viewers' sockets are not the server's any more, so that it does not wait for them.
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Viewers' sockets are not the server's any more, so that it does not wait for them."""
     worker.wsgi.extensions[EXTENSION].viewers.wait_until_stopped()
-    if os.getppid() != worker.ppid:
-        # Its parent was killed, so nobody else removes them.
-        remove_metric_files()
 
 
 def on_exit(server: Any) -> None:  # noqa: ARG001  # gunicorn hands it over

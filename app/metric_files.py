@@ -1,19 +1,31 @@
 """The files by which the processes of one gunicorn count as one."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
+from fleet.folder_lock import try_lock
 from fleet.metrics import MetricFiles
+
+_PREFIX = "fleet-api-"
+# Only with its lock does a folder get the name that others look for.
+_DRAFT_PREFIX = f".{_PREFIX}"
 
 _files: MetricFiles | None = None
 _place = "master"
 
 
 def open_metric_files() -> None:
-    """In the process that starts the others, before it does."""
+    """In the process that starts the others, before it does. The lock is theirs, too: any of them keeps the files."""
     global _files  # noqa: PLW0603  # gunicorn's hooks carry no object of ours
-    _files = MetricFiles(Path(tempfile.mkdtemp(prefix="fleet-api-")), lambda: _place)
+    base = Path(tempfile.gettempdir())
+    _remove_litter(base)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT_PREFIX, dir=base))
+    # Held until the last of the processes has ended.
+    try_lock(draft)
+    folder = draft.rename(base / draft.name.removeprefix("."))
+    _files = MetricFiles(folder, lambda: _place)
 
 
 def take_place(number: int) -> None:
@@ -28,6 +40,15 @@ def metric_files() -> MetricFiles | None:
 
 
 def remove_metric_files() -> None:
-    """May be called twice."""
+    """When all of them have ended."""
     if _files is not None:
         shutil.rmtree(_files.folder, ignore_errors=True)
+
+
+def _remove_litter(base: Path) -> None:
+    """Of APIs that were killed."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        lock = try_lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)

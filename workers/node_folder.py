@@ -4,7 +4,6 @@ Whoever holds its lock lives. A folder without a holder is litter of a worker th
 next one that starts, with the processes that outlived it.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from fleet.folder_lock import try_lock
 from workers.process_record import ProcessRecord
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ class NodeFolder:
         # Processes that were killed, of workers before this one.
         self.litter = _remove_litter(base)
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT_PREFIX, dir=base))
-        lock = _lock(draft)
+        lock = try_lock(draft)
         assert lock is not None  # noqa: S101  # its name is known to nobody else
         self._lock = lock
         process_record(draft).clear()
@@ -70,7 +70,7 @@ def _remove_litter(base: Path) -> int:
     killed = 0
     for folder in base.glob(f"{_PREFIX}*"):
         # Without a record it is not of a worker that holds a lock: nobody knows whether that one lives.
-        lock = _lock(folder) if process_record(folder).is_there else None
+        lock = try_lock(folder) if process_record(folder).is_there else None
         if lock is None:
             continue
         _log.warning("folder of a worker that was killed removed", folder=folder.name)
@@ -78,19 +78,3 @@ def _remove_litter(base: Path) -> int:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
     return killed
-
-
-def _lock(folder: Path) -> int | None:
-    """None: it is somebody else's, or gone, or held by a worker that lives."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        if os.fstat(descriptor).st_uid != os.geteuid():
-            raise PermissionError(folder)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor

@@ -67,7 +67,21 @@ def test_an_api_that_stops_leaves_no_files(api: Api, tmp_path: Path) -> None:
     assert list(tmp_path.glob("fleet-api-*")) == []
 
 
-def test_an_api_whose_first_process_is_killed_leaves_no_files(api: Api, tmp_path: Path) -> None:
-    os.kill(api.pid, signal.SIGKILL)
+def test_what_a_killed_api_leaves_is_removed_by_the_next(api: Api, tmp_path: Path) -> None:
+    (left,) = tmp_path.glob("fleet-api-*")
+    api.kill()
+    assert left.exists()
+    api.start()
+    (folder,) = tmp_path.glob("fleet-api-*")
 
-    eventually(lambda: list(tmp_path.glob("fleet-api-*")) == [], seconds=60)
+    assert folder != left
+
+
+def test_an_api_that_starts_leaves_the_files_of_others_alone(
+    api: Api, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    with Api(Settings(redis_url=redis_server.url, api_threads=8), tmp_path):
+        assert len(list(tmp_path.glob("fleet-api-*"))) == 2
+        api.get("/api/jobs")
+
+        assert requests(api) == 1
