@@ -13,7 +13,7 @@ setup: ## Install what the fleet needs (the other targets do it by themselves)
 demo: setup ## Start a fleet, capture a page through the API, show the result, stop (URL=… for another page)
 	@$(VENV)/python -m launcher demo
 
-up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRENCY=N, FLOWER_BIND=…, DATA=…)
+up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRENCY=N, FLEET_FLOWER_BIND=…, DATA=…)
 	@$(VENV)/python -m launcher up
 
 test: setup ## Run all tests: unit, integration (real Redis, Celery, Chromium), system (HTTP only)

@@ -1,16 +1,6 @@
 """Where the API may listen: without authentication on loopback only."""
 
-import ipaddress
-
-
-def is_loopback(bind: str) -> bool:
-    host = bind.rsplit(":", 1)[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+from fleet.bind import is_loopback
 
 
 def refuse_open_bind(bind: str) -> None:

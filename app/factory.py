@@ -7,7 +7,19 @@ from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
 from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
 from app.request_ids import register_request_ids
-from app.routes import artifacts, captures, documentation, health, jobs, responses, scripts, sessions, streams, workers
+from app.routes import (
+    artifacts,
+    captures,
+    documentation,
+    health,
+    jobs,
+    responses,
+    scripts,
+    sessions,
+    status,
+    streams,
+    workers,
+)
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
@@ -54,6 +66,9 @@ def create_app(
     register_error_handlers(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
-    for routes in (sessions, streams, scripts, captures, responses, jobs, artifacts, workers, health, documentation):
+    for routes in (
+        *(sessions, streams, scripts, captures, responses, jobs, artifacts),
+        *(workers, status, health, documentation),
+    ):
         app.register_api(routes.api)
     return app

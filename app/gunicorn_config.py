@@ -5,9 +5,13 @@ from types import FrameType
 from typing import Any
 
 from app.bind import refuse_open_bind
+from app.gunicorn_logger import GunicornLogger
 from app.wiring import EXTENSION
+from fleet.logs import configure_logs
 from fleet.settings import settings
 
+# The first that runs of the API; its processes are forked from here.
+configure_logs(settings().log_level, settings().log_format, part="api")
 # Here, so that the whole server stops and not just one child of it.
 refuse_open_bind(settings().bind)
 bind = settings().bind
@@ -24,6 +28,7 @@ keepalive = 15
 # One control socket for every gunicorn of the user would collide.
 control_socket_disable = True
 loglevel = settings().log_level.lower()
+logger_class = GunicornLogger
 
 
 def post_worker_init(worker: Any) -> None:

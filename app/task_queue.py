@@ -7,6 +7,7 @@ from celery.utils.nodenames import worker_direct
 from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
+from fleet.models.job import Job
 from fleet.queues import CAPTURES_QUEUE, RUN_CAPTURE, RUN_SESSION_JOB, SESSIONS_QUEUE
 
 
@@ -16,11 +17,11 @@ class TaskQueue(Protocol):
     def send_capture(self, job_id: str) -> None:
         """To any worker."""
 
-    def send_session_creation(self, session_id: str) -> None:
+    def send_session_creation(self, session_id: str, job: Job | None = None) -> None:
         """To any worker."""
 
-    def send_session_job(self, session_id: str, worker: str) -> None:
-        """To the worker that holds the session."""
+    def send_session_job(self, session_id: str, worker: str, job: Job | None = None) -> None:
+        """To the worker that holds the session. `job`: for which the session is woken, for people to see."""
 
 
 class CeleryTaskQueue:
@@ -38,11 +39,11 @@ class CeleryTaskQueue:
     def send_capture(self, job_id: str) -> None:
         self._send(RUN_CAPTURE, job_id, queue=CAPTURES_QUEUE)
 
-    def send_session_creation(self, session_id: str) -> None:
-        self._send(RUN_SESSION_JOB, session_id, queue=SESSIONS_QUEUE)
+    def send_session_creation(self, session_id: str, job: Job | None = None) -> None:
+        self._send(RUN_SESSION_JOB, session_id, queue=SESSIONS_QUEUE, kwargsrepr=_shown(job))
 
-    def send_session_job(self, session_id: str, worker: str) -> None:
-        self._send(RUN_SESSION_JOB, session_id, queue=worker_direct(worker))
+    def send_session_job(self, session_id: str, worker: str, job: Job | None = None) -> None:
+        self._send(RUN_SESSION_JOB, session_id, queue=worker_direct(worker), kwargsrepr=_shown(job))
 
     def _send(self, task: str, argument: str, **route: object) -> None:
         try:
@@ -50,3 +51,8 @@ class CeleryTaskQueue:
         except OperationalError as error:
             message = "The queue does not answer. Try again in a few seconds."
             raise StoreUnavailable(message) from error
+
+
+def _shown(job: Job | None) -> str:
+    """What Flower shows beside the id of the session."""
+    return f"{{'kind': '{job.kind.value}', 'job': '{job.id}'}}" if job else "{}"

@@ -17,6 +17,7 @@ from app.services.scripts import ScriptService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
+from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
 from app.services.streams import StreamService
 from app.services.view_links import ViewLinkService
@@ -42,6 +43,7 @@ class Services:
     artifacts: ArtifactService
     responses: ResponseService
     workers: WorkerService
+    status: StatusService
     health: HealthService
     idempotency: IdempotencyService
     session_rate: SessionRateService
@@ -73,6 +75,7 @@ def make_services(settings: Settings, *, store: Store, queue: TaskQueue, storage
         artifacts=ArtifactService(store, storage),
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),
+        status=StatusService(store),
         health=HealthService(store),
         idempotency=IdempotencyService(store.idempotency),
         session_rate=SessionRateService(store.session_rate),

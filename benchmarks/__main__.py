@@ -38,7 +38,7 @@ def _options(folder: Path) -> FleetOptions:
         bind=f"127.0.0.1:{free_port()}",
         workers=1,
         concurrency=max(_CONCURRENCIES),
-        flower=None,
+        flower=False,
         logs=folder / "logs",
         environment={"FLEET_EGRESS_ALLOW": "127.0.0.1", **caller_settings()},
     )

@@ -155,7 +155,7 @@ def _options(folder: Path) -> FleetOptions:
         bind=f"127.0.0.1:{free_port()}",
         workers=1,
         concurrency=2,
-        flower=None,
+        flower=False,
         logs=folder / "logs",
         environment={
             "FLEET_EGRESS_ALLOW": "127.0.0.1",

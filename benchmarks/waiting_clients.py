@@ -48,7 +48,7 @@ def _api_alone(folder: Path) -> FleetOptions:
         bind=f"127.0.0.1:{free_port()}",
         workers=0,
         concurrency=1,
-        flower=None,
+        flower=False,
         logs=folder / "logs",
         environment={},
         ready_path="/healthz",

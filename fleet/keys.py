@@ -18,6 +18,8 @@ IDEMPOTENCY_SECONDS: Final = 86_400
 # Whoever hands over what a lost worker held has this long before another one tries again.
 ESTATE_SECONDS: Final = 60
 DRAIN_SECONDS: Final = 86_400
+# Workers look at the queues at least so often, whoever else asks.
+QUEUE_ALERT_SECONDS: Final = 300
 # Secrets: no longer than the API takes to fetch them.
 STORAGE_STATE_SECONDS: Final = 60
 # An API that ends without a word takes its viewers along after this.
@@ -69,6 +71,9 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:worker:NAME:estate", "string", "60 s", "store.workers", "worker"),
     CatalogueEntry("fleet:worker:NAME:drain", "string", "a day", "store.workers", "worker"),
     CatalogueEntry("fleet:workers", "zset", "8 days, renewed", "store.workers", "API"),
+    CatalogueEntry("fleet:workers:able", "string", "8 days, renewed", "store.workers, store.fleet_state", "API"),
+    CatalogueEntry("fleet:workers:lost", "zset", "2 min", "store.workers", "API"),
+    CatalogueEntry("fleet:waiting:QUEUE:high", "string", "5 min, renewed", "store.waiting", "API"),
 )
 
 # Pub/sub channels hold nothing. Payload: a session id, a job id; a session's own channels say what is theirs.
@@ -84,6 +89,10 @@ SESSION_INDEX: Final = "fleet:sessions"
 RATE_PREFIX: Final = "fleet:rate"
 JOB_INDEX: Final = "fleet:jobs"
 WORKER_INDEX: Final = "fleet:workers"
+# When a worker that takes work reported last.
+WORKERS_ABLE: Final = "fleet:workers:able"
+# Who was lost, and when.
+WORKERS_LOST: Final = "fleet:workers:lost"
 VIEWERS: Final = "fleet:viewers"
 
 
@@ -153,6 +162,11 @@ def job_storage_state(job_id: str) -> str:
 
 def waiting(queue: str) -> str:
     return f"fleet:waiting:{queue}"
+
+
+def waiting_high(queue: str) -> str:
+    """Since when too many wait in it."""
+    return f"{waiting(queue)}:high"
 
 
 def throughput(queue: str, bucket: int | str) -> str:

@@ -8,6 +8,7 @@ SESSIONS_QUEUE: Final = "sessions"
 CAPTURES_QUEUE: Final = "captures"
 
 SharedQueue = Literal["sessions", "captures"]
+SHARED_QUEUES: Final[tuple[SharedQueue, ...]] = (SESSIONS_QUEUE, CAPTURES_QUEUE)
 
 
 def queue_for_all(queue: str) -> SharedQueue:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fleet.egress import parse_policy
+from fleet.redaction import redact
 
 # Debian's launcher /usr/bin/chromium-headless-shell is a shell script that does not exec, so its
 # process group would outlive a kill: the binary itself is started.
@@ -30,6 +31,8 @@ class Settings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     bind: str = "127.0.0.1:8080"
+    flower_bind: str = "127.0.0.1:5555"
+    flower_auth: SecretStr | None = None
     api_threads: Annotated[int, Field(ge=8, le=2048)] = 320
     body_limit_bytes: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024
     artifacts_url: str = "file:./data/artifacts"
@@ -68,13 +71,21 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("bind")
+    @field_validator("bind", "flower_bind")
     @classmethod
     def _host_and_port(cls, bind: str) -> str:
         if not re.fullmatch(r".+:\d{1,5}", bind):
             message = "must be HOST:PORT, for example 127.0.0.1:8080"
             raise ValueError(message)
         return bind
+
+    @field_validator("flower_auth")
+    @classmethod
+    def _users_and_passwords(cls, auth: SecretStr | None) -> SecretStr | None:
+        if auth is not None and not re.fullmatch(r"[^:,]+:[^,]+(,[^:,]+:[^,]+)*", auth.get_secret_value()):
+            message = "must be USER:PASSWORD, several of them with commas between; neither may hold a comma"
+            raise ValueError(message)
+        return auth
 
     @field_validator("artifacts_url")
     @classmethod
@@ -123,5 +134,5 @@ def settings() -> Settings:
 
 
 def _as_given(problem: ErrorDetails) -> str:
-    is_secret = problem["loc"][:1] == ("secret_key",)
-    return "" if is_secret else f" (is: {problem['input']!r})"
+    name = "_".join(str(part) for part in problem["loc"])
+    return f" (is: {redact({name: problem['input']})[name]!r})"

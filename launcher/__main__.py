@@ -4,26 +4,26 @@ import os
 import signal
 import sys
 
+from fleet.settings import settings
 from launcher.demo import run_demo
 from launcher.fleet import Fleet, FleetDidNotStart, FleetOptions, caller_settings, data_folder
 
 
 def run_up() -> int:
-    flower = os.environ.get("FLOWER_BIND", "127.0.0.1:5555")
     environment = {"FLEET_LOG_FORMAT": "console", **caller_settings()}
     options = FleetOptions(
         data=data_folder(),
         bind=environment.get("FLEET_BIND", "127.0.0.1:8080"),
         workers=int(os.environ.get("WORKERS", "1")),
         concurrency=int(os.environ.get("CONCURRENCY", "4")),
-        flower=flower,
+        flower=True,
         logs=None,
         environment=environment,
     )
     with Fleet(options) as fleet:
         print(
             f"\nCapture Fleet is up.\n  API     {fleet.url}  (docs: {fleet.url}/docs)\n"
-            f"  Flower  http://{flower}\nCtrl-C ends all of it.\n",
+            f"  Flower  http://{settings().flower_bind}\nCtrl-C ends all of it.\n",
             flush=True,
         )
         ended = fleet.wait()

@@ -28,7 +28,7 @@ def run_demo() -> int:
         bind=os.environ.get("FLEET_BIND", f"127.0.0.1:{free_port()}"),
         workers=1,
         concurrency=2,
-        flower=None,
+        flower=False,
         logs=folder / "logs",
         environment=settings,
     )

@@ -35,7 +35,7 @@ class FleetOptions:
     bind: str
     workers: int
     concurrency: int
-    flower: str | None
+    flower: bool
     logs: Path | None
     environment: dict[str, str]
     ready_path: str = "/readyz"
@@ -109,7 +109,7 @@ class Fleet:
             "api", [_venv("gunicorn"), "--config", "python:app.gunicorn_config", "app.wsgi:application"]
         )
         if self._options.flower:
-            self._start_flower(self._options.flower)
+            self._start_flower()
 
     def _claim(self) -> None:
         """Two fleets in one data folder, or on one port, would pass for each other."""
@@ -163,10 +163,8 @@ class Fleet:
             ],
         )
 
-    def _start_flower(self, bind: str) -> None:
-        host, port = bind.rsplit(":", 1)
-        command = [_venv("celery"), "-A", "workers.celery_app", "flower", f"--address={host}", f"--port={port}"]
-        self._start_program("flower", [*command, "--logging=warning"])
+    def _start_flower(self) -> None:
+        self._start_program("flower", [sys.executable, "-m", "workers.flower"])
 
     def _start_program(self, name: str, command: list[str]) -> None:
         log = self._options.logs / f"{name}.log" if self._options.logs else None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fleet.models.job import Job
 from fleet.queues import CAPTURES_QUEUE, RUN_CAPTURE, RUN_SESSION_JOB, SESSIONS_QUEUE
 
 
@@ -21,8 +22,8 @@ class RecordingQueue:
     def send_capture(self, job_id: str) -> None:
         self.sent.append(SentTask(RUN_CAPTURE, job_id, CAPTURES_QUEUE))
 
-    def send_session_creation(self, session_id: str) -> None:
+    def send_session_creation(self, session_id: str, job: Job | None = None) -> None:  # noqa: ARG002  # only shown
         self.sent.append(SentTask(RUN_SESSION_JOB, session_id, SESSIONS_QUEUE))
 
-    def send_session_job(self, session_id: str, worker: str) -> None:
+    def send_session_job(self, session_id: str, worker: str, job: Job | None = None) -> None:  # noqa: ARG002
         self.sent.append(SentTask(RUN_SESSION_JOB, session_id, f"{worker}.dq2"))

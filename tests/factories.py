@@ -6,6 +6,7 @@ from typing import Any
 
 from fleet.clock import utc_now
 from fleet.ids import new_id
+from fleet.models.alert import Alert, Severity
 from fleet.models.artifact import Artifact
 from fleet.models.job import Job, JobKind
 from fleet.models.manifest import Manifest, Timings
@@ -66,6 +67,11 @@ def a_worker_report(**changes: Any) -> WorkerReport:
         "browser_version": "156.0",
     }
     return WorkerReport(**{**defaults, **changes})
+
+
+def an_alert(name: str, severity: Severity, **changes: Any) -> Alert:
+    defaults = {"worker": "fleet@test", "value": 9, "threshold": 8, "since": utc_now(), "message": "Do something."}
+    return Alert(**{"name": name, "severity": severity, **defaults, **changes})
 
 
 def a_response(

@@ -1,11 +1,15 @@
 """Celery's signals: what a node starts and stops, and what every log line of a task carries."""
 
 import gc
+import random
 import signal
+import time
 from typing import Any
 
+import celery.apps.worker
 import structlog
 from celery.signals import (
+    celeryd_init,
     setup_logging,
     task_postrun,
     task_prerun,
@@ -14,6 +18,7 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from celery.utils.log import get_multiprocessing_logger
 from kombu.exceptions import OperationalError
 
 from fleet.errors import StoreUnavailable
@@ -32,12 +37,19 @@ _log = structlog.get_logger(__name__)
 # handing over.
 _JOBS_SHARE, _HOST_SHARE = 0.6, 0.3
 
+# Whoever starts programs tries again after that.
+_STORE_PATIENCE_SECONDS = 300.0
+_STORE_LOOK_SECONDS = 2.0
+
 _host: HostProcess | None = None
 _store: Store | None = None
 
 
 def connect_hooks() -> None:
-    setup_logging.connect(_configure_logs)
+    celeryd_init.connect(_configure_logs)
+    setup_logging.connect(_keep_logs)
+    # Plain text past all logging, about a signal of which the log tells by itself.
+    celery.apps.worker.safe_say = _say_nothing
     worker_init.connect(_start_node)
     worker_shutting_down.connect(_bound_shutdown)
     worker_shutdown.connect(_stop_node)
@@ -52,14 +64,24 @@ def host() -> HostProcess:
     return _host
 
 
-def _configure_logs(**_: Any) -> None:
-    configure_logs(settings().log_level, settings().log_format, part="worker")
+def _configure_logs(sender: str, **_: Any) -> None:
+    """`sender`: the name of the worker."""
+    configure_logs(settings().log_level, settings().log_format, part="worker", worker=sender)
+
+
+def _keep_logs(**_: Any) -> None:
+    """As they are: Celery sets up its own only where nobody answers to its signal."""
+    # The pool's keeps to itself by default.
+    get_multiprocessing_logger().propagate = True
+
+
+def _say_nothing(*_: Any) -> None:
+    pass
 
 
 def _start_node(sender: Any, **_: Any) -> None:
     """Before the pool forks, so that its children inherit where the host is."""
     global _host, _store  # noqa: PLW0603  # Celery's signals carry no object of ours from start to stop
-    _configure_logs()
     _store = open_store(settings(), retries=0)
     _take_up_earlier_life(sender)
     _host = HostProcess(sender.hostname, shutdown_grace=settings().shutdown_grace * _HOST_SHARE)
@@ -77,13 +99,24 @@ def _share_memory_with_children() -> None:
 
 
 def _take_up_earlier_life(worker: Any) -> None:
-    """A worker that was killed and comes back under its name need not wait to be taken for lost."""
+    """A worker that was killed and comes back under its name need not wait to be taken for lost.
+
+    It must not begin without: once it has a lease again, nobody else sends again what it had in hand.
+    """
     assert _store is not None  # noqa: S101  # just opened
-    try:
-        _store.workers.begin_anew(worker.hostname)
-        Estate(worker.app, _store, worker.hostname).send_messages_again()
-    except (StoreUnavailable, OperationalError) as error:
-        _log.warning("what this worker had in hand comes back later", cause=str(error))
+    deadline = time.monotonic() + _STORE_PATIENCE_SECONDS
+    while True:
+        try:
+            _store.workers.begin_anew(worker.hostname)
+            Estate(worker.app, _store, worker.hostname).send_messages_again()
+            break
+        except (StoreUnavailable, OperationalError) as error:
+            if time.monotonic() > deadline:
+                raise SystemExit(
+                    f"Redis did not answer for {_STORE_PATIENCE_SECONDS:.0f} s; see FLEET_REDIS_URL."
+                ) from None
+            _log.warning("waits for Redis", cause=str(error))
+            time.sleep(_STORE_LOOK_SECONDS * random.uniform(0.5, 1))
     # The pool is forked from here, and must not share a connection.
     _store.client.connection_pool.disconnect()
 
@@ -102,8 +135,9 @@ def _note_message(request: Any, **_: Any) -> None:
         _log.warning("message not noted", message=request.id)
 
 
-def _bound_shutdown(**_: Any) -> None:
+def _bound_shutdown(sender: str, sig: str, how: str, **_: Any) -> None:
     """Jobs that take too long are handed back; a second SIGTERM hands them back now."""
+    _log.info("worker shuts down", worker=sender, signal=sig, how=how)
     signal.signal(signal.SIGALRM, _end_jobs)
     signal.signal(signal.SIGTERM, _end_jobs)
     signal.setitimer(signal.ITIMER_REAL, settings().shutdown_grace * _JOBS_SHARE)
@@ -125,8 +159,8 @@ def _stop_node(sender: Any, **_: Any) -> None:
 
 
 def _bind_task(task: Any, task_id: str, **_: Any) -> None:
-    structlog.contextvars.bind_contextvars(worker=task.request.hostname, task=task.name, message=task_id)
+    structlog.contextvars.bind_contextvars(task=task.name, message=task_id)
 
 
 def _unbind_task(**_: Any) -> None:
-    structlog.contextvars.unbind_contextvars("worker", "task", "message")
+    structlog.contextvars.unbind_contextvars("task", "message")

@@ -3,6 +3,7 @@
 No thread is started here: the parent forks its pool after the host has been started.
 """
 
+import multiprocessing.util
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ _QUICK_SECONDS = 20.0
 _QUICK_ENDS_MAX = 5
 _BACKOFF_BASE_SECONDS = 0.5
 _BACKOFF_CAP_SECONDS = 10.0
+_AFTER_ALL_OTHERS = -1_000
 
 
 class HostKeepsEnding(Exception):
@@ -45,6 +47,8 @@ class HostProcess:
         self._shutdown_grace = shutdown_grace
         # Socket, Chrome's profile and all other temporary files of this node; removed with it.
         self._folder = NodeFolder()
+        # At the very end: multiprocessing has a folder of its own in it, which it removes with priority -100.
+        multiprocessing.util.Finalize(None, self._folder.remove, exitpriority=_AFTER_ALL_OTHERS)
         # What the parent and the pool write, too.
         tempfile.tempdir = str(self._folder.path)
         self._socket = self._folder.path / "host.sock"
@@ -116,7 +120,7 @@ class HostProcess:
             self._process.kill()
 
     def stop(self) -> None:
-        """Ends the host, by force after the grace, and removes its folder. May be called twice."""
+        """Ends the host, by force after the grace, and what it has left behind. May be called twice."""
         self.tell_to_stop()
         process, self._process = self._process, None
         if process is None:
@@ -127,4 +131,4 @@ class HostProcess:
             _log.error("browser host did not stop in time and was killed", pid=process.pid)
             process.kill()
             process.wait()
-        self._folder.remove()
+        self._folder.end_left_processes()

@@ -157,9 +157,6 @@ class JobRunner:
             # It has ended, or another worker was faster.
             self._store.slots.release(worker, session_id)
             return self._worker_to_wake(session_id, worker)
-        if session.state is SessionState.RESTORING:
-            # This worker was taken for lost and still has it as it was before.
-            self._close_context(session_id)
         try:
             self._host.call("restore_session", {"session_id": session_id}, timeout_seconds=_SESSION_OPEN_SECONDS)
         except WorkerStopping as error:
@@ -170,13 +167,17 @@ class JobRunner:
             raise NoRoom from error
         except SessionEnded:
             # It is over, or another worker's by now.
-            self._store.slots.release(worker, session_id)
+            self._release_slot_unless_here(session_id, worker)
             return self._worker_to_wake(session_id, worker)
         except FleetError as error:
             self._store.sessions.end(session_id, EndReason.CRASHED)
             self._store.slots.release(worker, session_id)
             _log.error("session not restored", session=session_id, code=error.code, cause=error.message)
         return worker
+
+    def _release_slot_unless_here(self, session_id: str, worker: str) -> None:
+        if self._store.sessions.workers_of([session_id]).get(session_id) != worker:
+            self._store.slots.release(worker, session_id)
 
     def _let_go(self, session_id: str, worker: str) -> None:
         self._store.session_moves.give_up(session_id, worker)
@@ -203,7 +204,10 @@ class JobRunner:
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
         """Raises WorkerLeaves, if another one can run the job; StoreUnavailable, if its outcome cannot be recorded."""
-        structlog.contextvars.bind_contextvars(job=job.id, session=job.session_id, request=job.request_id)
+        with structlog.contextvars.bound_contextvars(job=job.id, session=job.session_id, request=job.request_id):
+            self._finish_job(job, work)
+
+    def _finish_job(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
         started = time.monotonic()
         outcome: Manifest | FleetError | None
         try:
@@ -216,9 +220,13 @@ class JobRunner:
             _log.exception("job failed by a defect")
             outcome = InternalError("The worker failed; its log has the cause under this job's id. Send it again.")
         self._record(job, outcome)
-        code = outcome.code if isinstance(outcome, FleetError) else None
-        _log.info("job ended", kind=job.kind.value, code=code, seconds=round(time.monotonic() - started, 3))
-        structlog.contextvars.unbind_contextvars("job", "session", "request")
+        _log.info(
+            "job ended",
+            kind=job.kind.value,
+            attempts=job.attempts,
+            code=outcome.code if isinstance(outcome, FleetError) else None,
+            duration_ms=round((time.monotonic() - started) * 1000, 1),
+        )
 
     def _run(self, job: Job, work: Callable[[Job], Manifest | None]) -> tuple[Job, Manifest | None]:
         """Runs it, and again when the host or its Chrome went away under it. Raises FleetError or WorkerLeaves."""
@@ -330,12 +338,11 @@ class JobRunner:
         }
         changes: dict[str, Any] = {}
         try:
-            answer = self._ask_host("session_capture", params, seconds=_allowance(request), repeatable=not request.acts)
+            answer = self._ask_for_session(
+                job, "session_capture", params, seconds=_allowance(request), repeatable=not request.acts
+            )
             manifest = self._manifest(job, answer)
             changes = {"url": manifest.final_url, "title": manifest.title, "crashes": 0}
-        except SessionEnded:
-            self._follow_session(session_id, job.worker)
-            raise self._ended(session_id) from None
         except (BrowserUnavailable, WorkerStopping) as error:
             message = (
                 "The session's browser went away during the job, whose actions may have been done. Look, then go on."
@@ -349,18 +356,31 @@ class JobRunner:
         session_id = _session_of(job)
         params = {"job_id": job.id, "session_id": session_id}
         try:
-            answer = self._ask_host("storage_state", params, seconds=_STORAGE_STATE_SECONDS)
-        except SessionEnded:
-            self._follow_session(session_id, job.worker)
-            raise self._ended(session_id) from None
+            answer = self._ask_for_session(job, "storage_state", params, seconds=_STORAGE_STATE_SECONDS)
         finally:
             self._store.sessions.renew(session_id)
         self._store.storage_states.hand_over(job.id, answer["state"])
 
+    def _ask_for_session(
+        self, job: Job, command: str, params: dict[str, Any], *, seconds: float, repeatable: bool = True
+    ) -> dict[str, Any]:
+        """As _ask_host. Raises SessionEnded also when it ended meanwhile, _SessionElsewhere when it moved."""
+        try:
+            return self._ask_host(command, params, seconds=seconds, repeatable=repeatable)
+        except SessionEnded as error:
+            self._follow_session(_session_of(job), job.worker)
+            # It went, and has come back since.
+            gone = BrowserUnavailable("The session's browser context was replaced during the job. Send it again.")
+            if repeatable:
+                raise _RunAgain(gone, seconds) from error
+            raise gone from error
+
     def _follow_session(self, session_id: str, worker: str | None) -> None:
-        """Raises _SessionElsewhere, if the session has not ended but moved."""
+        """Returns if the session is still at this worker."""
         holders = self._store.sessions.workers_of([session_id])
-        if session_id in holders and holders[session_id] != worker:
+        if session_id not in holders:
+            raise self._ended(session_id)
+        if holders[session_id] != worker:
             raise _SessionElsewhere(holders[session_id])
 
     def _ended(self, session_id: str) -> SessionEnded:

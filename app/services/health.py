@@ -30,5 +30,5 @@ class HealthService:
         self._store.client.ping()
 
     def _workers(self) -> None:
-        if all(report.draining for report in self._store.workers.alive()):
+        if not any(report.takes_work for report in self._store.workers.alive()):
             raise NoWorkers("No worker is alive that takes work. Start one, or look at its log.")

@@ -55,7 +55,7 @@ class SessionService:
 
         def send() -> None:
             self._keep(session_id, request, scripts, job.id)
-            self._queue.send_session_creation(session_id)
+            self._queue.send_session_creation(session_id, job)
 
         try:
             accepted = self._shared.accept(SESSIONS_QUEUE, job, "{}", send)
@@ -125,7 +125,7 @@ class SessionService:
         _, worker = found
         # Without a worker the session is still being created; the end of that job wakes the next.
         if worker is not None:
-            self._queue.send_session_job(session_id, worker)
+            self._queue.send_session_job(session_id, worker, job)
 
     def abandon(self, session_id: str) -> None:
         """Its creation was cancelled or refused before it began."""

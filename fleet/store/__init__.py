@@ -9,6 +9,7 @@ from fleet.store.asks import AskStore
 from fleet.store.checkpoints import CheckpointStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.events import EventStore
+from fleet.store.fleet_state import FleetStateStore
 from fleet.store.frames import FrameStore
 from fleet.store.idempotency import IdempotencyStore
 from fleet.store.jobs import JobStore
@@ -60,6 +61,7 @@ class Store:
     idempotency: IdempotencyStore
     session_rate: RateStore
     workers: WorkerStore
+    fleet_state: FleetStateStore
 
 
 def open_store(settings: Settings, *, retries: int) -> Store:
@@ -67,6 +69,7 @@ def open_store(settings: Settings, *, retries: int) -> Store:
     client = connect(settings.redis_url, retries=retries)
     slots = SlotStore(client, limit=settings.sessions_per_worker)
     workers = WorkerStore(client)
+    waiting = WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl)
     sessions = SessionStore(client, job_seconds=JOB_HARD_LIMIT_SECONDS)
     return Store(
         client=client,
@@ -87,9 +90,10 @@ def open_store(settings: Settings, *, retries: int) -> Store:
         storage_states=StorageStateStore(client),
         responses=ResponseStore(client, limit=settings.response_limit, ttl_seconds=settings.response_ttl),
         scripts=ScriptStore(client, sessions, limit=settings.script_limit),
-        waiting=WaitingStore(client, limit=settings.queue_limit, job_ttl_seconds=settings.job_ttl),
+        waiting=waiting,
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
         workers=workers,
+        fleet_state=FleetStateStore(client, waiting),
     )

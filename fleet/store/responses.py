@@ -64,6 +64,12 @@ class ResponseStore:
         key = keys.session_response_body(session_id, response_id)
         return cast("bytes | None", self._client.execute_command("GET", key, **{NEVER_DECODE: True}))
 
+    def counts(self, session_ids: list[str]) -> dict[str, int]:
+        with self._client.pipeline(transaction=False) as batch:
+            for session_id in session_ids:
+                batch.zcount(keys.session_responses(session_id), microseconds(utc_now()), "+inf")
+            return dict(zip(session_ids, batch.execute(), strict=True))
+
     def clear(self, session_id: str) -> int:
         """How many there were."""
         return int(self._clear(keys=[keys.session_responses(session_id)], args=[microseconds(utc_now())]))

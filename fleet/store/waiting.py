@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import cast
 
 from fleet import keys
+from fleet.alerts import QUEUE_HIGH
+from fleet.clock import utc_now
 from fleet.errors import StoreUnavailable
-from fleet.queues import SharedQueue
+from fleet.queues import SHARED_QUEUES, SharedQueue
 from fleet.store.connection import RedisClient, script
 
 _MICROSECONDS = 1_000_000
@@ -15,7 +17,7 @@ _MICROSECONDS = 1_000_000
 class WaitingStore:
     def __init__(self, client: RedisClient, *, limit: int, job_ttl_seconds: int) -> None:
         self._client = client
-        self._limit = limit
+        self.limit = limit
         self._job_ttl_seconds = job_ttl_seconds
         self._join = script(client, "join_queue")
 
@@ -23,7 +25,7 @@ class WaitingStore:
         """False: as many wait as the limit allows."""
         score = int(at.timestamp() * _MICROSECONDS)
         oldest = score - self._job_ttl_seconds * _MICROSECONDS
-        args: list[str | int] = [score, job_id, self._limit, keys.INDEX_SECONDS, oldest]
+        args: list[str | int] = [score, job_id, self.limit, keys.INDEX_SECONDS, oldest]
         return bool(self._join(keys=[keys.waiting(queue)], args=args))
 
     def leave(self, queue: SharedQueue, job_id: str) -> None:
@@ -41,3 +43,29 @@ class WaitingStore:
 
     def length(self, queue: SharedQueue) -> int:
         return self._client.zcard(keys.waiting(queue))
+
+    def look(self) -> None:
+        """So that it is noted since when too many wait, whether anybody asks for it or not."""
+        with self._client.pipeline(transaction=False) as batch:
+            for queue in SHARED_QUEUES:
+                batch.zcard(keys.waiting(queue))
+                batch.get(keys.waiting_high(queue))
+            answers = batch.execute()
+        for queue, waiting, since in zip(SHARED_QUEUES, answers[::2], answers[1::2], strict=True):
+            self.high_since(queue, waiting, since)
+
+    def high_since(self, queue: SharedQueue, waiting: int, noted: str | None) -> datetime | None:
+        """`waiting`, `noted`: as they were just read. The first who sees that too many wait notes since when, for all;
+        the first who sees that few enough do takes the note away. None: few enough.
+        """
+        key = keys.waiting_high(queue)
+        if not QUEUE_HIGH.holds(waiting, self.limit, is_raised=noted is not None):
+            if noted is not None:
+                self._client.delete(key)
+            return None
+        with self._client.pipeline(transaction=False) as batch:
+            batch.set(key, utc_now().isoformat(), nx=True, ex=keys.QUEUE_ALERT_SECONDS)
+            batch.expire(key, keys.QUEUE_ALERT_SECONDS)
+            batch.get(key)
+            # Between the first and the last it may have been taken away.
+            return datetime.fromisoformat(batch.execute()[2] or utc_now().isoformat())

@@ -3,6 +3,7 @@
 from typing import cast
 
 from fleet import keys
+from fleet.alerts import WORKER_LOST_STAYS
 from fleet.clock import utc_now
 from fleet.models.worker import WorkerReport
 from fleet.store.connection import RedisClient
@@ -21,7 +22,13 @@ class WorkerStore:
             batch.set(keys.worker(report.name), report.model_dump_json(), ex=keys.WORKER_LEASE_SECONDS, get=True)
             batch.zadd(keys.WORKER_INDEX, {report.name: report.reported_at.timestamp()})
             batch.expire(keys.WORKER_INDEX, keys.INDEX_SECONDS)
+            if report.takes_work:
+                batch.set(keys.WORKERS_ABLE, report.reported_at.isoformat(), ex=keys.INDEX_SECONDS)
             return batch.execute()[0] is not None
+
+    def note(self, report: WorkerReport) -> None:
+        """Tells of it without renewing its lease."""
+        self._client.set(keys.worker(report.name), report.model_dump_json(), xx=True, keepttl=True)
 
     def leave(self, name: str) -> None:
         """It takes no work any more. What it holds is still to be handed over."""
@@ -57,7 +64,20 @@ class WorkerStore:
 
     def claim_estate(self, name: str) -> bool:
         """Whether the caller is the one to hand over what that worker held."""
-        return bool(self._client.set(keys.worker_estate(name), "1", nx=True, ex=keys.ESTATE_SECONDS))
+        if not self._client.set(keys.worker_estate(name), "1", nx=True, ex=keys.ESTATE_SECONDS):
+            return False
+        self._note_lost(name)
+        return True
+
+    def _note_lost(self, name: str) -> None:
+        """Its place in the index goes with its estate, before anybody may have looked."""
+        reported_at = self._client.zscore(keys.WORKER_INDEX, name)
+        if reported_at is None or reported_at == _LEFT:
+            return
+        with self._client.pipeline(transaction=False) as batch:
+            batch.zadd(keys.WORKERS_LOST, {name: reported_at + keys.WORKER_LEASE_SECONDS})
+            batch.expire(keys.WORKERS_LOST, WORKER_LOST_STAYS)
+            batch.execute()
 
     def settle_estate(self, name: str) -> None:
         """All that the worker held has been handed over."""

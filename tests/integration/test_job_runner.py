@@ -9,7 +9,7 @@ import pytest
 from fleet.artifacts.storage import open_storage
 from fleet.errors import SessionEnded, StoreUnavailable
 from fleet.ids import new_id
-from fleet.models.capture import OneShotCaptureRequest
+from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.job import Job, JobKind, JobState
 from fleet.models.manifest import PageVisit
 from fleet.settings import Settings
@@ -129,3 +129,40 @@ def test_a_session_that_moves_while_it_is_restored_lives_on(store: Store, settin
     assert a_losing_runner(store, settings, session_id).restore_session(session_id, worker=WORKER) == OTHER
     assert store.sessions.workers_of([session_id]) == {session_id: OTHER}
     assert store.slots.holders(WORKER) == []
+
+
+class ReturningHost(CapturingHost):
+    """Loses the session in the first call; by the second it is back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = 0
+
+    def call(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        self._calls += 1
+        if self._calls == 1:
+            raise SessionEnded("The session's context was closed under the job.", end_reason="unknown")
+        return super().call(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("actions", "end"),
+    [
+        ([], (JobState.SUCCEEDED, 2, None)),
+        ([{"kind": "evaluate", "expression": "0"}], (JobState.FAILED, 1, "session_restored")),
+    ],
+)
+def test_a_job_whose_session_went_and_came_back_has_not_seen_its_end(
+    store: Store, settings: Settings, actions: list[dict[str, str]], end: tuple[JobState, int, str | None]
+) -> None:
+    session_id = a_session(store)
+    job = a_job(session_id=session_id)
+    request = CaptureRequest.model_validate({"url": "http://a.example/", "actions": actions})
+    store.jobs.create(job, request.model_dump_json(exclude_unset=True))
+    store.sessions.add_job(session_id, job.id)
+    storage = open_storage(settings.artifacts_url)
+    runner = JobRunner(store=store, storage=storage, host=ReturningHost(), artifact_ttl_seconds=60)
+    runner.run_session_job(session_id, runner="message", worker=WORKER)
+    now = store.jobs.get(job.id)
+    assert now is not None
+    assert (now.state, now.attempts, now.error and now.error.code) == end

@@ -20,17 +20,19 @@ class RunningFleet:
     flower: str
 
 
-def start_fleet(folder: Path) -> RunningFleet:
+def start_fleet(folder: Path, *, errors: Path | None = None, **environment: str) -> RunningFleet:
+    """`errors`: for all that the programs log; None: with the rest. `environment`: more of it, or other."""
     bind, flower = (f"127.0.0.1:{_free_port()}" for _ in range(2))
     environment = {
         "FLEET_BIND": bind,
         "FLEET_EGRESS_ALLOW": "127.0.0.1",
         "FLEET_SESSION_RATE": "1000/minute",
-        "FLOWER_BIND": flower,
+        "FLEET_FLOWER_BIND": flower,
         "DATA": str(folder / "data"),
         "CONCURRENCY": "4",
+        **environment,
     }
-    launched = Launched(python("-m", "launcher", "up"), environment, log=folder / "up.log")
+    launched = Launched(python("-m", "launcher", "up"), environment, log=folder / "up.log", errors=errors)
     try:
         wait_for_line(launched, "Capture Fleet is up", _START_SECONDS)
     except BaseException:

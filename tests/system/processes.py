@@ -16,17 +16,21 @@ _MARK = "FLEET_SYSTEM_TEST"
 class Launched:
     """A command and everything that it starts, however deep and in whatever session."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], *, log: Path) -> None:
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], *, log: Path, errors: Path | None = None
+    ) -> None:
+        """`errors`: for standard error, if it is to be apart from the log."""
         self._mark = f"{_MARK}={uuid.uuid4()}"
         name, value = self._mark.split("=")
         self.log = log
-        with log.open("wb") as output:
+        log.write_bytes(b"")
+        with log.open("ab") as output, (errors or log).open("ab") as error_output:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env={**os.environ, **environment, name: value},
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=error_output,
                 start_new_session=True,
             )
 

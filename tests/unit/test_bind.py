@@ -1,6 +1,7 @@
 import pytest
 
-from app.bind import is_loopback, refuse_open_bind
+from app.bind import refuse_open_bind
+from fleet.bind import is_loopback
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:8080", "127.9.9.9:80", "[::1]:8080", "localhost:8080", "127.0.0.1"])

@@ -32,6 +32,7 @@ _SPELLED = {
     "artifact": keys.artifact("ID"),
     "idempotency": keys.idempotency("HASH"),
     "slots": keys.slots("NAME"),
+    "waiting_high": keys.waiting_high("QUEUE"),
     "throughput": keys.throughput("QUEUE", "BUCKET"),
     "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
@@ -39,6 +40,8 @@ _SPELLED = {
     "worker_estate": keys.worker_estate("NAME"),
     "worker_drain": keys.worker_drain("NAME"),
     "workers": keys.WORKER_INDEX,
+    "workers_able": keys.WORKERS_ABLE,
+    "workers_lost": keys.WORKERS_LOST,
     "viewers": keys.VIEWERS,
 }
 _CHANNELS = {"expired_channel", "session_events", "session_frames", "session_asks", "wake_up"}

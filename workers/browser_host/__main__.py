@@ -8,12 +8,14 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 
 from fleet.artifacts.storage import open_storage
 from fleet.egress import parse_policy
-from fleet.logs import configure_logs
+from fleet.logs import configure_logs, log_lines_of
 from fleet.parent_death import die_with
 from fleet.settings import Settings, settings
 from fleet.store import open_store
@@ -36,6 +38,7 @@ def main() -> None:
     die_with(given.parent)
     config = settings()
     configure_logs(config.log_level, config.log_format, worker=given.worker, part="browser_host")
+    _log_what_the_driver_writes()
     try:
         asyncio.run(_serve(given, config))
     finally:
@@ -44,6 +47,14 @@ def main() -> None:
         if os.getppid() != given.parent:
             # It was killed, so nobody else removes it.
             shutil.rmtree(given.socket.parent, ignore_errors=True)
+
+
+def _log_what_the_driver_writes() -> None:
+    """Playwright gives its driver whatever is standard error here for its own."""
+    read, write = os.pipe()
+    sys.stderr = os.fdopen(write, "w", encoding="utf-8", errors="replace")
+    lines = os.fdopen(read, encoding="utf-8", errors="replace")
+    Thread(target=log_lines_of, args=(lines,), kwargs={"program": "playwright"}, daemon=True).start()
 
 
 async def _serve(given: argparse.Namespace, config: Settings) -> None:

@@ -21,6 +21,7 @@ _BACKOFF_BASE_SECONDS = 0.5
 _BACKOFF_CAP_SECONDS = 8.0
 # Then the fault is not Chrome's alone: whoever started the host is to see it.
 _FAILURES_MAX = 5
+_WORN = "worn"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class ChromeKeeper:
         self.captures = 0
         self._failures = 0
         self._watching: set[asyncio.Task[None]] = set()
+        self._coming: asyncio.Task[Chrome] | None = None
+        # Whether the running Chrome did, when last asked.
+        self._answers = True
+        self._is_replacing = False
         # Causes of the replacements so far.
         self.restarts: dict[str, int] = {}
         self._cause = "died"
@@ -60,6 +65,11 @@ class ChromeKeeper:
     @property
     def is_running(self) -> bool:
         return self._chrome is not None and self._chrome.is_running
+
+    @property
+    def lost(self) -> int:
+        """How many have ended so far that were not asked to."""
+        return sum(count for cause, count in self.restarts.items() if cause != _WORN)
 
     @property
     def version(self) -> str:
@@ -83,6 +93,20 @@ class ChromeKeeper:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))
             return await self._start()
 
+    async def is_up(self, *, within_seconds: float) -> bool:
+        """Whether a Chrome runs, and answered when last asked. Waits a moment for one that is being started; one that
+        is replaced on purpose counts as up.
+        """
+        if self._coming is None or self._coming.done():
+            self._coming = asyncio.create_task(self.current())
+        try:
+            async with asyncio.timeout(within_seconds):
+                # Its start goes on, however long it takes.
+                await asyncio.shield(self._coming)
+        except (TimeoutError, BrowserUnavailable):
+            return self._is_replacing
+        return self._answers
+
     async def _start(self) -> Chrome:
         try:
             chrome = await Chrome.launch(self._options, self._egress)
@@ -92,6 +116,7 @@ class ChromeKeeper:
                 self.gave_up.set()
             raise
         self._failures = self.captures = 0
+        self._answers = True
         self._chrome, self._started_at, self._cause = chrome, time.monotonic(), "died"
         self._watching.add(watching := asyncio.create_task(self._tell_of_end(chrome)))
         watching.add_done_callback(self._watching.discard)
@@ -121,8 +146,10 @@ class ChromeKeeper:
             except (TimeoutError, PlaywrightError) as error:
                 if not chrome.is_running:
                     return
+                self._answers = False
                 _log.warning("chrome does not answer", strike=strike, error=str(error).splitlines()[:1])
             else:
+                self._answers = True
                 return
             if strike < _STRIKES:
                 await asyncio.sleep(self._upkeep.pause_seconds)
@@ -132,11 +159,17 @@ class ChromeKeeper:
     async def replace(self) -> None:
         """Ends the running Chrome, which nobody may be using, and starts another. Raises BrowserUnavailable."""
         async with self._starting:
-            self._count("worn")
-            await self._close()
-            await self._start()
+            self._count(_WORN)
+            self._is_replacing = True
+            try:
+                await self._close()
+                await self._start()
+            finally:
+                self._is_replacing = False
 
     async def stop(self) -> None:
+        if self._coming is not None:
+            self._coming.cancel()
         async with self._starting:
             await self._close()
 

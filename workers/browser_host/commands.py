@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from playwright.async_api import Page
 
 from fleet.errors import BrowserUnavailable, CaptureTimeout, JobCancelled, SessionEnded
@@ -20,6 +21,7 @@ from workers.browser_host.sessions import Sessions
 from workers.browser_host.storage_states import storage_state
 
 Params = dict[str, Any]
+Command = Callable[[Params], Awaitable[Params]]
 
 # Cancellations that are remembered for commands still to come.
 _CANCELLED_MAX = 1_000
@@ -34,8 +36,8 @@ class Commands:
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._cancelled: OrderedDict[str, None] = OrderedDict()
 
-    def table(self) -> dict[str, Callable[[Params], Awaitable[Params]]]:
-        return {
+    def table(self) -> dict[str, Command]:
+        commands = {
             "capture": self._one_shot_capture,
             "open_session": self._open_session,
             "session_capture": self._session_capture,
@@ -43,6 +45,7 @@ class Commands:
             "restore_session": self._restore_session,
             "storage_state": self._storage_state,
         }
+        return {name: with_ids(command) for name, command in commands.items()}
 
     def cancel(self, job_id: str) -> None:
         """Ends the job's command with JobCancelled, now or as soon as it comes: every host hears of every job."""
@@ -97,8 +100,9 @@ class Commands:
             return {"state": json.dumps(await storage_state(opened.context))}
 
     async def _restore_session(self, params: Params) -> Params:
-        async with self._gate.passed(), self._sessions.using(params["session_id"]):
-            return {}
+        async with self._gate.passed():
+            await self._sessions.restore(params["session_id"])
+        return {}
 
     async def _close_session(self, params: Params) -> Params:
         return {"closed": await self._sessions.close(params["session_id"])}
@@ -121,6 +125,17 @@ class Commands:
             raise cancelled from None
         finally:
             self._running.pop(job_id, None)
+
+
+def with_ids(command: Command) -> Command:
+    """In each line that it logs: whose work it is."""
+
+    async def run(params: Params) -> Params:
+        ids = {"job": params.get("job_id"), "session": params.get("session_id")}
+        with structlog.contextvars.bound_contextvars(**{name: one for name, one in ids.items() if one}):
+            return await command(params)
+
+    return run
 
 
 @asynccontextmanager

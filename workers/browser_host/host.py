@@ -15,9 +15,11 @@ from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.egress import EgressPolicy
 from fleet.errors import BrowserUnavailable, FleetError, WorkerStopping
-from fleet.models.worker import WorkerReport
+from fleet.models.alert import Alert
+from fleet.models.worker import TOP_SESSIONS_MAX, TopSession, WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
+from workers.browser_host.alerts import WorkerAlerts, WorkerNumbers
 from workers.browser_host.captures import Captures
 from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome import Chrome, ChromeOptions
@@ -29,7 +31,7 @@ from workers.browser_host.gate import Gate
 from workers.browser_host.live_view import LiveViews
 from workers.browser_host.memory_guard import MemoryGuard, MemoryPressure
 from workers.browser_host.memory_relief import MemoryRelief
-from workers.browser_host.node_usage import NodeIds, NodeMeter
+from workers.browser_host.node_usage import NodeIds, NodeMeter, NodeUsage
 from workers.browser_host.open_context import ContextOpener
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
@@ -47,6 +49,8 @@ _MEMORY_LOOK_SECONDS = 5.0
 _WEAR_LOOK_SECONDS = 5.0
 # How long work may take to end before Chrome is replaced; new work waits meanwhile.
 _QUIET_SECONDS = 10.0
+# One that has just ended is back sooner, and then nobody need hear that it was away.
+_CHROME_MOMENT_SECONDS = 2.0
 # Contexts are rebuilt a few at a time, so that the jobs that wait get their share of Chrome.
 _REBUILT_AT_ONCE = 2
 # All last checkpoints together.
@@ -90,6 +94,7 @@ class BrowserHost:
             self._egress,
             limit=options.session_limit,
             rebuild=self._restoration.rebuild,
+            readopt=self._restoration.readopt,
             after_use=self._checkpoints.after_use,
         )
         self._gate = Gate()
@@ -116,6 +121,7 @@ class BrowserHost:
             park_idle=relief.park_idle,
             end_largest=relief.end_largest,
         )
+        self._alerts = WorkerAlerts(self._name, chrome_lost_at=utc_now() if options.restarts else None)
         self._record = process_record(options.socket_path.parent)
         self._has_lease = False
         self._draining = False
@@ -123,6 +129,7 @@ class BrowserHost:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
         self._viewers_changed = asyncio.Event()
+        self._report_now = asyncio.Event()
 
     async def run(self, until: asyncio.Event) -> None:
         """Serves until the event is set. Raises BrowserUnavailable if Chrome does not start (any more)."""
@@ -134,7 +141,7 @@ class BrowserHost:
         await self._server.start()
         self._keep(asyncio.create_task(self._rebuild(self._sessions.ids)))
         duties = [
-            asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._renew_lease)),
+            asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._report, at_once_when=self._report_now)),
             asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
             asyncio.create_task(_every(_VIEWERS_LOOK_SECONDS, self._live.look, at_once_when=self._viewers_changed)),
             asyncio.create_task(_every(_MEMORY_LOOK_SECONDS, self._measure_sessions)),
@@ -235,12 +242,12 @@ class BrowserHost:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _renew_lease(self) -> None:
-        # A worker whose Chrome does not start lets its lease run out.
-        await self._keeper.current()
+    async def _report(self) -> None:
+        chrome_up = await self._keeper.is_up(within_seconds=_CHROME_MOMENT_SECONDS)
         await asyncio.to_thread(self._record_processes)
         usage = await asyncio.to_thread(self._meter.measure)
         self._memory_guard.look(usage)
+        responses = await asyncio.to_thread(self._store.responses.counts, self._sessions.ids)
         report = WorkerReport(
             name=self._name,
             started_at=self._options.started_at,
@@ -248,13 +255,46 @@ class BrowserHost:
             sessions=len(self._sessions.ids),
             session_limit=self._options.session_limit,
             browser_version=self._keeper.version,
+            chrome_up=chrome_up,
+            responses_stored=sum(responses.values()),
+            most_responses=max(responses.values(), default=0),
+            top_sessions=self._top_sessions(responses),
+            alerts=self._look_for_alerts(usage, responses, chrome_up=chrome_up),
             **usage.report_fields(),
-            admits_sessions=self._pressure.admits_sessions and not self._draining,
+            admits_sessions=chrome_up and self._pressure.admits_sessions and not self._draining,
             draining=self._draining,
             host_restarts=self._options.restarts,
             chrome_restarts=self._keeper.restarts,
             sessions_restored=self._restoration.restored,
         )
+        if self._keeper.is_running:
+            await self._renew_lease(report)
+        else:
+            # A worker whose Chrome does not start lets its lease run out.
+            await asyncio.to_thread(self._store.workers.note, report)
+
+    def _top_sessions(self, responses: dict[str, int]) -> list[TopSession]:
+        memory = dict(self._session_memory.largest_first())
+        largest_first = sorted(responses, key=lambda session_id: -memory.get(session_id, 0))
+        return [
+            TopSession(id=session_id, memory_bytes=memory.get(session_id, 0), responses=responses[session_id])
+            for session_id in largest_first[:TOP_SESSIONS_MAX]
+        ]
+
+    def _look_for_alerts(self, usage: NodeUsage, responses: dict[str, int], *, chrome_up: bool) -> list[Alert]:
+        numbers = WorkerNumbers(
+            chrome_up=chrome_up,
+            chromes_lost=self._keeper.lost,
+            sessions=len(self._sessions.ids),
+            session_limit=self._options.session_limit,
+            memory_bytes=usage.memory_bytes,
+            memory_limit_bytes=usage.memory_limit_bytes,
+            responses=responses,
+            response_limit=self._store.responses.limit,
+        )
+        return self._alerts.look(numbers, utc_now())
+
+    async def _renew_lease(self, report: WorkerReport) -> None:
         in_time = await asyncio.to_thread(self._store.workers.renew, report)
         if self._has_lease and not in_time:
             _log.warning("the lease had run out; what others have taken over is given up")
@@ -298,6 +338,7 @@ class BrowserHost:
         lost = [held.id for held in self._sessions.lose(chrome)]
         _log.warning("contexts lost with their chrome", cause=cause, sessions=lost)
         self._keep(asyncio.create_task(self._rebuild(lost)))
+        self._report_now.set()
 
     async def _warn_of_expiry(self) -> None:
         held = self._sessions.ids

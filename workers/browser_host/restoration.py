@@ -7,7 +7,7 @@ import structlog
 
 from fleet.errors import FleetError, SessionEnded
 from fleet.models.checkpoint import Checkpoint
-from fleet.models.session import EndReason, SessionRequest
+from fleet.models.session import EndReason, SessionRequest, SessionState
 from fleet.models.waits import Goto
 from fleet.store import Store
 from workers.browser_host.egress_proxy import EgressProxy
@@ -46,6 +46,19 @@ class Restoration:
             raise
         return opened
 
+    async def readopt(self, held: HeldSession) -> bool:
+        """Whether the context that it has is still the session's: nobody has rebuilt the session since.
+
+        So it is where a worker was taken for lost, comes back, and is the one to take the session over.
+        """
+        return await asyncio.to_thread(self._readopt, held)
+
+    def _readopt(self, held: HeldSession) -> bool:
+        session = self._store.sessions.get(held.id)
+        if session is None or (session.worker, session.generation) != (self._worker_name, held.generation):
+            return False
+        return session.state is SessionState.RUNNING or self._store.session_moves.start(held.id, self._worker_name)
+
     def _begin(self, held: HeldSession) -> tuple[SessionRequest, Checkpoint | None, dict[str, str]]:
         moved = self._store.session_moves.lose_context(held.id, self._worker_name, crashed=held.crashed)
         held.crashed = False
@@ -81,6 +94,7 @@ class Restoration:
         moved = self._store.session_moves.restored(held.id, self._worker_name)
         if moved is None:
             raise SessionEnded("The session ended while it was being restored.", end_reason="unknown")
+        held.generation = moved.generation
         self.restored += 1
         taken_at = checkpoint.taken_at.isoformat() if checkpoint else None
         self._store.events.publish(

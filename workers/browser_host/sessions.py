@@ -22,6 +22,8 @@ class HeldSession:
     def __init__(self, session_id: str) -> None:
         self.id = session_id
         self.opened: OpenContext | None = None
+        # Of `opened`; the store has a higher one if the session has been elsewhere since.
+        self.generation = 1
         self.busy = asyncio.Lock()
         self.in_use = False
         # A Chrome died while a job of this session ran, which nobody has counted yet.
@@ -34,18 +36,29 @@ class HeldSession:
 
 
 Rebuild = Callable[[HeldSession], Awaitable[OpenContext]]
+Readopt = Callable[[HeldSession], Awaitable[bool]]
 AfterUse = Callable[[HeldSession], None]
 
 
 class Sessions:
-    def __init__(
-        self, opener: ContextOpener, egress: EgressProxy, *, limit: int, rebuild: Rebuild, after_use: AfterUse
+    def __init__(  # noqa: PLR0913  # what it opens with, its limit, and three calls
+        self,
+        opener: ContextOpener,
+        egress: EgressProxy,
+        *,
+        limit: int,
+        rebuild: Rebuild,
+        readopt: Readopt,
+        after_use: AfterUse,
     ) -> None:
-        """`rebuild` makes a context for a held session that has none; `after_use` is called when a job is done."""
+        """`rebuild` makes a context for a held session that has none; `readopt` tells whether the one that it has is
+        still the session's; `after_use` is called when a job is done.
+        """
         self._opener = opener
         self._egress = egress
         self._limit = limit
         self._rebuild = rebuild
+        self._readopt = readopt
         self._after_use = after_use
         self._held: dict[str, HeldSession] = {}
 
@@ -88,17 +101,34 @@ class Sessions:
         """
         held = self._held.setdefault(session_id, HeldSession(session_id))
         async with self._working_on(held):
-            if held.opened is None:
-                try:
-                    await self._give(held, await self._rebuild(held))
-                except SessionEnded:
-                    self._held.pop(session_id, None)
-                    raise
-            assert held.opened is not None  # noqa: S101  # just given
+            opened = await self._context_of(held)
             try:
-                yield held.opened
+                yield opened
             finally:
                 self._after_use(held)
+
+    async def restore(self, session_id: str) -> None:
+        """This worker has been asked to take it over; it may be the one that had it all the time.
+
+        Raises as `using` does.
+        """
+        held = self._held.setdefault(session_id, HeldSession(session_id))
+        async with self._working_on(held):
+            if held.opened is not None and not await self._readopt(held):
+                await self.park(held)
+            await self._context_of(held)
+
+    async def _context_of(self, held: HeldSession) -> OpenContext:
+        """The caller holds `busy`."""
+        if held.opened is None:
+            try:
+                await self._give(held, await self._rebuild(held))
+            except SessionEnded:
+                if self._held.get(held.id) is held:
+                    del self._held[held.id]
+                raise
+        assert held.opened is not None  # noqa: S101  # just given
+        return held.opened
 
     @asynccontextmanager
     async def _working_on(self, held: HeldSession) -> AsyncIterator[None]:

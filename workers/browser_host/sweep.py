@@ -45,6 +45,7 @@ class Sweep:
         for session_id in await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids)):
             self._sessions.expect(session_id)
         await asyncio.to_thread(self._sweep_storage)
+        await asyncio.to_thread(self._store.waiting.look)
 
     def _sweep_slots(self, held: set[str]) -> list[str]:
         """Gives back slots of sessions that are over or elsewhere, or whose creation never came; the other way round,

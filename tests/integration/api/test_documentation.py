@@ -36,6 +36,7 @@ _CONTRACT = {
     ("get", "/api/artifacts/{artifact_id}"),
     ("get", "/api/workers"),
     ("post", "/api/workers/{name}/drain"),
+    ("get", "/api/status"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }

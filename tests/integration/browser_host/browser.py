@@ -98,6 +98,7 @@ class Browser:
             self._egress,
             limit=SESSION_LIMIT,
             rebuild=self.restoration.rebuild,
+            readopt=self.restoration.readopt,
             after_use=self.checkpoints.after_use,
         )
         self.commands = Commands(self.keeper, self.sessions, Captures(self._egress), Gate())

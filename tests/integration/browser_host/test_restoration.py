@@ -19,7 +19,7 @@ from fleet.settings import Settings
 from fleet.store import Store
 from fleet.store.notifications import Notifications
 from tests.factories import a_script
-from tests.integration.browser_host.browser import HTML_OUTPUT, WORKER, chrome_options, comes_true
+from tests.integration.browser_host.browser import HTML_OUTPUT, WORKER, Browser, chrome_options, comes_true
 from tests.integration.browser_host.running_host import RunningHost, start_host
 from tests.integration.worker.processes import alive, kill, parent
 from tests.pages.server import PagesServer
@@ -156,6 +156,41 @@ async def _when_chrome_is_back(capture: Callable[[], Any]) -> Any:
     return await capture()
 
 
+async def test_a_session_that_comes_back_to_the_worker_that_still_has_it_keeps_its_context(
+    browser: Browser, pages: PagesServer
+) -> None:
+    """The worker was taken for lost, and is the one that takes the session over, by two messages."""
+    session_id = await browser.open_session()
+    await browser.capture_in(session_id, f"{pages.url}/cookie")
+    context = browser.opened(session_id).context
+    browser.store.session_moves.give_up(session_id, WORKER)
+    browser.store.session_moves.bind(session_id, WORKER)
+    await asyncio.gather(*(browser.sessions.restore(session_id) for _ in range(2)))
+    session = browser.store.sessions.get(session_id)
+    assert session is not None
+    assert (session.state, session.generation) == (SessionState.RUNNING, 1)
+    assert browser.opened(session_id).context is context
+
+
+async def test_a_session_that_was_rebuilt_elsewhere_meanwhile_is_rebuilt_here_too(
+    browser: Browser, pages: PagesServer
+) -> None:
+    session_id = await browser.open_session()
+    await browser.capture_in(session_id, f"{pages.url}/cookie")
+    context = browser.opened(session_id).context
+    moves = browser.store.session_moves
+    moves.give_up(session_id, WORKER)
+    moves.bind(session_id, "another")
+    moves.restored(session_id, "another")
+    moves.give_up(session_id, "another")
+    moves.bind(session_id, WORKER)
+    await browser.sessions.restore(session_id)
+    session = browser.store.sessions.get(session_id)
+    assert session is not None
+    assert (session.state, session.generation) == (SessionState.RUNNING, 3)
+    assert browser.opened(session_id).context is not context
+
+
 async def test_a_viewer_is_told_of_a_session_s_restoration(host: RunningHost, pages: PagesServer) -> None:
     # Long enough that its end is not announced meanwhile.
     session_id = await a_visited_session(host, pages, max_lifetime=600, ttl=600)
@@ -203,6 +238,7 @@ def test_a_worn_chrome_is_replaced_and_its_sessions_keep_what_they_have(
 async def test_a_session_that_crashes_chrome_again_and_again_is_ended(host: RunningHost, pages: PagesServer) -> None:
     session_id = await host.open_session()
     for attempt in range(3):
+        await comes_true(partial(host.is_restored, session_id, generation=attempt + 1))
         await _die_in(host, session_id, pages, name=f"deadly-{attempt}")
     with pytest.raises(SessionEnded):
         await _when_chrome_is_back(lambda: host.capture_in(session_id))

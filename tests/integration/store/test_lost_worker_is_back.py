@@ -91,7 +91,7 @@ def test_a_slot_that_is_taken_while_the_estate_is_handed_over_stays(
 ) -> None:
     handing_over = lose(fleet, one, two)
     # It has seen what there is.
-    handing_over.go(5)
+    handing_over.go(7)
     new = fleet.create(scripts=0)
     one.take(fleet.broker.shared, -1).go()
     handing_over.go()

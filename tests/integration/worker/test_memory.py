@@ -80,12 +80,14 @@ def test_a_worker_takes_sessions_again_once_it_has_room(workers: Workers, pages:
         eventually(lambda: '"joined": false' in fleet.worker.log_text, seconds=20)
         _, waiting = fleet.create_session()
         assert fleet.job(waiting).state is JobState.QUEUED
+        assert "memory_high" in [alert.name for alert in fleet.services.status.read().alerts]
         for session_id, job_id in created:
             if fleet.job(job_id).state is JobState.SUCCEEDED:
                 # Some may have been ended already, to relieve the worker.
                 with suppress(SessionEnded):
                     fleet.delete(session_id)
         assert fleet.end_of(waiting).state is JobState.SUCCEEDED
+        eventually(lambda: "memory_high" not in [alert.name for alert in report_of(fleet).alerts], seconds=20)
 
 
 def test_when_memory_runs_out_the_largest_session_ends_and_a_small_one_lives(

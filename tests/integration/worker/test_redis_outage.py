@@ -30,6 +30,23 @@ def test_jobs_outlast_an_outage_of_redis(own_fleet: RunningFleet, own_redis: Red
     assert own_fleet.end_of(own_fleet.capture(f"{pages.url}/plain")).state is JobState.SUCCEEDED
 
 
+def test_a_worker_that_is_started_while_redis_is_away_does_what_its_earlier_life_had_in_hand(
+    own_fleet: RunningFleet, own_redis: RedisServer, pages: PagesServer
+) -> None:
+    is_open = pages.next_request("/gate/in-an-earlier-life")
+    job_id = own_fleet.capture(f"{pages.url}/gate/in-an-earlier-life")
+    eventually(is_open, seconds=30)
+    own_fleet.worker.kill_all()
+    own_fleet.worker.wait()
+    own_redis.stop()
+    own_fleet.worker.begin()
+    eventually(lambda: "waits for Redis" in own_fleet.worker.log_text, seconds=30)
+    own_redis.start()
+    pages.open_gate("in-an-earlier-life")
+    job = own_fleet.end_of(job_id)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 2), job.error
+
+
 def test_sessions_outlive_an_outage_that_is_longer_than_a_lease(
     own_redis: RedisServer, tmp_path: Path, pages: PagesServer
 ) -> None:

@@ -72,7 +72,7 @@ def test_a_second_sigterm_hands_jobs_back_at_once(two: TwoWorkers, pages: PagesS
     job_id = fleet.capture(f"{pages.url}/gate/at-once")
     eventually(is_open, seconds=30)
     two.first.terminate()
-    eventually(lambda: "Warm shutdown" in two.first.log_text)
+    eventually(lambda: "worker shuts down" in two.first.log_text)
     two.first.terminate()
     eventually(lambda: fleet.job(job_id).state is JobState.QUEUED, seconds=0.5 * GRACE_SECONDS)
     assert two.first.wait() == 0

@@ -114,7 +114,18 @@ class Worker:
         return self._process.wait(_STOP_SECONDS)
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
+        self.begin()
+        try:
+            eventually(self._is_ready, seconds=_START_SECONDS)
+        except AssertionError as error:
+            self.__exit__()
+            message = f"The worker did not start ({error}):\n{self._log.read_text()}"
+            raise AssertionError(message) from None
+        return self
+
+    def begin(self) -> None:
+        """Starts it, and does not wait until it is ready."""
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"),
@@ -126,13 +137,6 @@ class Worker:
                 stderr=log,
                 start_new_session=True,
             )
-        try:
-            eventually(self._is_ready, seconds=_START_SECONDS)
-        except AssertionError as error:
-            self.__exit__()
-            message = f"The worker did not start ({error}):\n{self._log.read_text()}"
-            raise AssertionError(message) from None
-        return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
