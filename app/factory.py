@@ -83,18 +83,8 @@ def create_app(
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (
-        sessions,
-        streams,
-        scripts,
-        captures,
-        responses,
-        jobs,
-        artifacts,
-        workers,
-        status,
-        metrics,
-        health,
-        documentation,
+        *(sessions, streams, scripts, captures, responses, jobs, artifacts),
+        *(workers, status, metrics, health, documentation),
     ):
         app.register_api(routes.api)
     register_dashboard(app, flower_url=_flower_url(settings))

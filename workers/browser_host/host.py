@@ -150,8 +150,8 @@ class BrowserHost:
         self._sweep = Sweep(store, storage, self._sessions, worker_name=self._name, close_ended=self._close_ended)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
-        self._report_now = asyncio.Event()
         self._viewers_changed = asyncio.Event()
+        self._report_now = asyncio.Event()
 
     async def run(self, until: asyncio.Event) -> None:
         """Serves until the event is set. Raises BrowserUnavailable if Chrome does not start (any more)."""
