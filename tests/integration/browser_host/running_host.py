@@ -20,6 +20,7 @@ from tests.integration.browser_host.browser import EGRESS, NO_UPKEEP, WORKER, Ca
 from tests.integration.worker.processes import chrome_under
 from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
+from workers.browser_host.page_limits import PageLimits
 from workers.link.client import HostClient
 
 
@@ -102,6 +103,7 @@ async def start_host(
     health_seconds: float = 30,
     upkeep: Upkeep = NO_UPKEEP,
     executable: Path | None = None,
+    limits: PageLimits | None = None,
 ) -> RunningHost:
     options = HostOptions(
         worker_name=WORKER,
@@ -115,7 +117,7 @@ async def start_host(
         restarts=0,
         memory_limit_bytes=settings.memory_limit_mb * 2**20,
     )
-    chrome_start = chrome_options()
+    chrome_start = replace(chrome_options(), limits=limits) if limits else chrome_options()
     if executable is not None:
         chrome_start = replace(chrome_start, executable=executable)
     host = BrowserHost(options, chrome_start, store=store, storage=open_storage(settings.artifacts_url))
