@@ -29,8 +29,12 @@ _FOREIGN_LINE_MAX = 4_096
 _log = structlog.get_logger(__name__)
 
 
-def configure_logs(level: str, form: Literal["json", "console"], **always: Any) -> None:
-    """`always`: key-values that every line of this process carries."""
+def configure_logs(
+    level: str, form: Literal["json", "console"], *, expected: tuple[type[BaseException], ...] = (), **always: Any
+) -> None:
+    """`expected`: what may be raised although nothing is wrong with the program: its lines have a cause, and no
+    traceback. `always`: key-values that every line of this process carries.
+    """
     number = logging.getLevelNamesMapping()[level]
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -38,7 +42,12 @@ def configure_logs(level: str, form: Literal["json", "console"], **always: Any) 
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    after: list[Processor] = [_name_expected, structlog.processors.format_exc_info, _redact_line, _renderer(form)]
+    after: list[Processor] = [
+        _naming((*_EXPECTED, *expected)),
+        structlog.processors.format_exc_info,
+        _redact_line,
+        _renderer(form),
+    ]
     structlog.configure(
         processors=[*before, *after],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -92,13 +101,18 @@ def _adding(always: MutableMapping[str, Any]) -> Callable[[WrappedLogger, str, E
     return add
 
 
-def _name_expected(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    given = event.get("exc_info")
-    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
-    if isinstance(error, _EXPECTED):
-        del event["exc_info"]
-        event.setdefault("cause", f"{type(error).__name__}: {error}")
-    return event
+def _naming(expected: tuple[type[BaseException], ...]) -> Processor:
+    def name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        given = event.get("exc_info")
+        error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+        # Celery hands over its own wrapping of an error, with the type of what is in it.
+        kind = given[0] if isinstance(given, tuple) else type(error)
+        if kind is not None and issubclass(kind, expected):
+            del event["exc_info"]
+            event.setdefault("cause", f"{kind.__name__}: {error}")
+        return event
+
+    return name
 
 
 def _redact_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

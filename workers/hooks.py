@@ -8,6 +8,7 @@ from typing import Any
 
 import celery.apps.worker
 import structlog
+from billiard.exceptions import WorkerLostError
 from celery.signals import (
     celeryd_init,
     setup_logging,
@@ -41,6 +42,9 @@ _JOBS_SHARE, _HOST_SHARE = 0.6, 0.3
 _STORE_PATIENCE_SECONDS = 300.0
 _STORE_LOOK_SECONDS = 2.0
 
+# A pool child was killed, or the broker is away: what follows from it is logged by whoever deals with it.
+_EXPECTED = (WorkerLostError, OperationalError)
+
 _host: HostProcess | None = None
 _store: Store | None = None
 
@@ -66,7 +70,7 @@ def host() -> HostProcess:
 
 def _configure_logs(sender: str, **_: Any) -> None:
     """`sender`: the name of the worker."""
-    configure_logs(settings().log_level, settings().log_format, part="worker", worker=sender)
+    configure_logs(settings().log_level, settings().log_format, expected=_EXPECTED, part="worker", worker=sender)
 
 
 def _keep_logs(**_: Any) -> None:

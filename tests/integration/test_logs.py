@@ -69,6 +69,18 @@ def test_what_is_to_be_expected_has_a_cause_and_no_traceback(error: str) -> None
     assert "away" in line["cause"]
 
 
+def test_a_program_may_expect_more() -> None:
+    program = """
+configure_logs("INFO", "json", expected=(ZeroDivisionError,))
+try:
+    1 / 0
+except ArithmeticError as error:
+    logging.getLogger("x").error("wrapped", exc_info=(type(error), RuntimeError("in a wrap"), None))
+"""
+    (line,) = lines(program)
+    assert (line["cause"], "exception" in line) == ("ZeroDivisionError: in a wrap", False)
+
+
 def test_secrets_are_redacted_in_ours_and_in_lines_of_libraries() -> None:
     program = """
 log.info("said", headers={"Cookie": "sid=hunter2"}, url="https://u:hunter2@a.example/?token=hunter2")

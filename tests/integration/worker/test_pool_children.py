@@ -24,6 +24,8 @@ def test_a_job_whose_child_was_killed_runs_again_and_succeeds(fleet: RunningFlee
     pages.open_gate("killed-once")
     job = fleet.end_of(job_id)
     assert (job.state, job.attempts) == (JobState.SUCCEEDED, 2)
+    assert "WorkerLostError" in fleet.worker.log_text
+    assert '"exception"' not in fleet.worker.log_text
 
 
 def test_the_jobs_of_other_children_do_not_notice(fleet: RunningFleet, pages: PagesServer) -> None:
