@@ -24,7 +24,7 @@ _FLOOD = """<!doctype html><title>Flood</title>
 <script>setInterval(() => { for (let i = 0; i < 50; i++) console.log(i) }, 10)</script>"""
 _TOILING = """<!doctype html><title>Toiling</title><script>
 setInterval(() => { const end = performance.now() + 30; while (performance.now() < end); }, 60);
-setInterval(() => fetch("/live/beat"), 500)</script>"""
+setInterval(() => fetch("/live/beat"), 200)</script>"""
 _FORM = """<!doctype html><title>Form</title><body style="height:5000px"
 onscroll="console.log('scrolled')"><input style="position:absolute;top:20px;left:20px;width:200px"
 oninput="console.log('field: ' + this.value)"><a href=/live/green style="position:absolute;top:100px;left:20px">To the

@@ -20,6 +20,7 @@ from tests.integration.browser_host.browser import EGRESS, NO_UPKEEP, WORKER, Ca
 from tests.integration.worker.processes import chrome_under
 from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
+from workers.browser_host.page_limits import PageLimits
 from workers.link.client import HostClient
 from workers.metrics import WorkerCounts
 
@@ -103,6 +104,7 @@ async def start_host(
     health_seconds: float = 30,
     upkeep: Upkeep = NO_UPKEEP,
     executable: Path | None = None,
+    limits: PageLimits | None = None,
 ) -> RunningHost:
     options = HostOptions(
         worker_name=WORKER,
@@ -117,7 +119,7 @@ async def start_host(
         memory_limit_bytes=settings.memory_limit_mb * 2**20,
         metrics_bind=settings.metrics_bind,
     )
-    chrome_start = chrome_options()
+    chrome_start = replace(chrome_options(), limits=limits) if limits else chrome_options()
     if executable is not None:
         chrome_start = replace(chrome_start, executable=executable)
     storage = open_storage(settings.artifacts_url)
