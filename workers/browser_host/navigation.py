@@ -1,9 +1,11 @@
 """Bringing a page to where it can be captured: opening it, then the waits."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Request, Response
 
 from fleet.errors import FleetError
@@ -13,7 +15,9 @@ from fleet.models.waits import Goto
 from workers.browser_host import expressions
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.page_scroll import scroll_page
-from workers.browser_host.translation import WhyNotConnected, navigation_errors, wait_errors
+from workers.browser_host.translation import WhyNotConnected, is_broken_off, navigation_errors, wait_errors
+
+_BROKEN_OFF_SECONDS = 0.3
 
 
 async def open_page(page: Page, request: CaptureRequest, egress: EgressProxy) -> Response | None:
@@ -31,7 +35,24 @@ async def goto(page: Page, url: str, options: Goto, egress: EgressProxy) -> Resp
         _refusals(page, url, egress) as why_not_connected,
         navigation_errors(options.timeout, options.wait_until, why_not_connected),
     ):
-        return await page.goto(url, wait_until=options.wait_until, timeout=options.timeout, referer=options.referer)
+        return await _goto(page, url, options)
+
+
+async def _goto(page: Page, url: str, options: Goto) -> Response | None:
+    """Raises Playwright's errors. A navigation that Chrome breaks off is tried once more."""
+    began = time.monotonic()
+
+    async def go(within_ms: float) -> Response | None:
+        return await page.goto(url, wait_until=options.wait_until, timeout=within_ms, referer=options.referer)
+
+    try:
+        return await go(options.timeout)
+    except PlaywrightError as error:
+        if not is_broken_off(error):
+            raise
+    # That its renderer has died comes to be known a moment later, and ends the capture.
+    await asyncio.sleep(_BROKEN_OFF_SECONDS)
+    return await go(max(1, options.timeout - (time.monotonic() - began) * 1000))
 
 
 @contextmanager

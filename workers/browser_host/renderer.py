@@ -71,7 +71,8 @@ class Renderer:
         )
 
     async def _send_all(self, commands: dict[str, dict[str, Any]]) -> None:
-        with contextlib.suppress(TimeoutError):
+        # Chrome refuses while it does what an earlier one asked for; a page that is gone is told of by other calls.
+        with contextlib.suppress(TimeoutError, PlaywrightError):
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await asyncio.gather(*(self.cdp.send(method, params) for method, params in commands.items()))
 

@@ -101,6 +101,11 @@ def navigation_errors(timeout_ms: int, wait_until: str, why_not_connected: WhyNo
         raise _of_page(error) or not_connected or _of_navigation(error) from error
 
 
+def is_broken_off(error: PlaywrightError) -> bool:
+    """Whether a navigation ended without a page and without a word why: a download, no content, or something else."""
+    return "ERR_ABORTED" in error.message
+
+
 def is_not_connected(failure: str) -> bool:
     return any(text in failure for text in _NOT_CONNECTED)
 

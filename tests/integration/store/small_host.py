@@ -11,7 +11,7 @@ from fleet.clock import utc_now
 from fleet.errors import BrowserUnavailable, FleetError, SessionEnded, WorkerFull, WorkerStopping
 from fleet.models.checkpoint import Checkpoint
 from fleet.models.manifest import PageVisit, Timings
-from fleet.models.session import EndReason
+from fleet.models.session import EndReason, SessionState
 from fleet.store import Store
 from tests.factories import a_worker_report
 from tests.integration.store.actors import Actor, current, pause, wait_for
@@ -157,8 +157,18 @@ class SmallHost:
         return {"visit": _VISIT.model_dump_json(), "outputs": []}
 
     def _restore(self, session: str) -> Answer:
-        with self._using(session):
-            return {}
+        held = self.held.setdefault(session, Held(session))
+        with self._working_on(held):
+            if held.has_context and not self._readopt(held):
+                held.has_context = False
+            self._ensure_context(held)
+        return {}
+
+    def _readopt(self, held: Held) -> bool:
+        session = self._store.sessions.get(held.id)
+        if session is None or (session.worker, session.generation) != (self._name, held.generation):
+            return False
+        return session.state is SessionState.RUNNING or self._store.session_moves.start(held.id, self._name)
 
     def _close(self, session: str) -> Answer:
         held = self.held.pop(session, None)
@@ -172,16 +182,21 @@ class SmallHost:
     def _using(self, session: str) -> Iterator[None]:
         held = self.held.setdefault(session, Held(session))
         with self._working_on(held):
-            if not held.has_context:
-                try:
-                    self._rebuild(held)
-                except SessionEnded:
-                    self.held.pop(session, None)
-                    raise
+            self._ensure_context(held)
             try:
                 yield
             finally:
                 held.checkpoint_is_due = True
+
+    def _ensure_context(self, held: Held) -> None:
+        if held.has_context:
+            return
+        try:
+            self._rebuild(held)
+        except SessionEnded:
+            if self.held.get(held.id) is held:
+                del self.held[held.id]
+            raise
 
     @contextmanager
     def _working_on(self, held: Held) -> Iterator[None]:

@@ -77,13 +77,25 @@ def lose(fleet: SmallFleet, lost: SmallWorker, other: SmallWorker) -> Actor:
     return other.look_for_lost()
 
 
-def test_a_session_that_is_restored_by_the_worker_that_still_has_it_is_rebuilt(
+def test_a_session_that_comes_back_to_the_worker_that_still_has_it_goes_on_as_it_was(
     fleet: SmallFleet, store: Store, one: SmallWorker, two: SmallWorker, session: str
 ) -> None:
     lose(fleet, one, two).go()
     take_all(one, fleet.broker.shared)
 
-    assert (found(store, session).state, found(store, session).generation) == (SessionState.RUNNING, 2)
+    assert (found(store, session).state, found(store, session).generation) == (SessionState.RUNNING, 1)
+    assert store.slots.holders(one.name) == [session]
+
+
+def test_a_session_that_was_elsewhere_in_between_is_rebuilt_where_it_was_first(
+    fleet: SmallFleet, store: Store, one: SmallWorker, two: SmallWorker, session: str
+) -> None:
+    lose(fleet, one, two).go()
+    take_all(two, fleet.broker.shared)
+    lose(fleet, two, one).go()
+    take_all(one, fleet.broker.shared)
+
+    assert (found(store, session).worker, found(store, session).generation) == (one.name, 3)
 
 
 def test_a_slot_that_is_taken_while_the_estate_is_handed_over_stays(
