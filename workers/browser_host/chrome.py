@@ -20,7 +20,7 @@ from workers.browser_host.crash_reasons import CrashReasons
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.idle_watch import IdleWatches
 from workers.browser_host.page_limits import PageLimits, page_limits
-from workers.browser_host.popups import DetachedPopups, limit_popups
+from workers.browser_host.popups import DetachedPopups, limit_popups, page_asked_for
 from workers.browser_host.racing import unless
 from workers.browser_host.renderer_guard import RendererGuard
 from workers.browser_host.translation import context_errors
@@ -183,7 +183,7 @@ class Chrome:
 
     async def new_page(self, context: BrowserContext) -> Page:
         """Raises InvalidRequest (an option that only a page shows to be wrong) or BrowserUnavailable."""
-        with context_errors():
+        with context_errors(), page_asked_for(context):
             return await unless(self.ended, context.new_page(), _died("while a page was opened"))
 
     async def _owned(self, opening: Coroutine[Any, Any, BrowserContext]) -> BrowserContext:

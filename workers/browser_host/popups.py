@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from playwright.async_api import BrowserContext, CDPSession, Page
@@ -17,13 +18,24 @@ _CLOSE_SECONDS = 5
 _AGAIN_SECONDS = 1
 
 _closing: set[asyncio.Task[None]] = set()
+_asked_for_page: set[BrowserContext] = set()
+
+
+@contextmanager
+def page_asked_for(context: BrowserContext) -> Iterator[None]:
+    """The page that opens meanwhile is no popup, however many are still to be closed."""
+    _asked_for_page.add(context)
+    try:
+        yield
+    finally:
+        _asked_for_page.discard(context)
 
 
 def limit_popups(context: BrowserContext) -> None:
     """For the context's life: closes each page that opens while there are POPUPS_MAX beside the first."""
 
     def check(page: Page) -> None:
-        if len(context.pages) > 1 + POPUPS_MAX:
+        if context not in _asked_for_page and len(context.pages) > 1 + POPUPS_MAX:
             _in_background(close_page(page))
 
     context.on("page", check)
