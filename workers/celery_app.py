@@ -10,6 +10,7 @@ from workers.creation_queue import CreationQueue
 from workers.drain import Drain
 from workers.hooks import connect_hooks
 from workers.host_watch import HostEndWatch, HostHangWatch
+from workers.lost_messages import LostMessages
 from workers.lost_workers import LostWorkers
 
 app = Celery("fleet", broker=settings().redis_url, include=["workers.tasks.captures", "workers.tasks.sessions"])
@@ -37,5 +38,5 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS, "socket_keepalive": True},
 )
-app.steps["consumer"].update([CreationQueue, Drain, HostEndWatch, HostHangWatch, LostWorkers])
+app.steps["consumer"].update([CreationQueue, Drain, HostEndWatch, HostHangWatch, LostMessages, LostWorkers])
 connect_hooks()

@@ -46,6 +46,13 @@ class WaitingStore:
         first = cast("list[tuple[str, float]]", self._client.zrange(keys.waiting(queue), 0, 0, withscores=True))
         return max(0.0, utc_now().timestamp() - first[0][1] / _MICROSECONDS) if first else 0.0
 
+    def since_before(self, queue: SharedQueue, moment: datetime, *, limit: int) -> list[str]:
+        """Those that have waited longest, first come first, but for those that came after that moment."""
+        latest = int(moment.timestamp() * _MICROSECONDS)
+        return cast(
+            "list[str]", self._client.zrange(keys.waiting(queue), "-inf", latest, byscore=True, offset=0, num=limit)
+        )
+
     def length(self, queue: SharedQueue) -> int:
         return self._client.zcard(keys.waiting(queue))
 
