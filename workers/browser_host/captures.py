@@ -75,6 +75,7 @@ class Captures:
     ) -> Taken:
         started = time.perf_counter()
         response = await open_page(page, request, self._egress)
+        watch.has_arrived = True
         navigated = time.perf_counter()
         await settle(page, request)
         warnings += await run_actions(page, request, self._egress)

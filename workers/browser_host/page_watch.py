@@ -36,6 +36,8 @@ class PageWatch:
         self._frame_bytes = _Rate(limits.frame_bytes_per_second, self._flooded)
         self._popups_left = limits.popups_per_capture
         self._loads = _Rate(limits.loads_per_second, self._flooded)
+        # Before that it is the page of the capture before this one that loads again and again.
+        self.has_arrived = False
         self._listeners = {
             "console": self._on_console,
             "requestfailed": self._on_request_failed,
@@ -85,7 +87,8 @@ class PageWatch:
             self._flooded.set()
 
     def _on_load(self, _page: Page) -> None:
-        self._loads.count(1)
+        if self.has_arrived:
+            self._loads.count(1)
 
     def _on_websocket(self, socket: WebSocket) -> None:
         socket.on("framesent", self._on_frame)

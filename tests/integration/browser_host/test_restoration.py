@@ -253,6 +253,7 @@ async def test_a_job_that_is_done_in_between_forgives_the_crashes_before_it(
 ) -> None:
     session_id = await host.open_session()
     for attempt in range(2):
+        await comes_true(partial(host.is_restored, session_id, generation=attempt + 1))
         await _die_in(host, session_id, pages, name=f"forgiven-{attempt}")
     await comes_true(lambda: host.is_restored(session_id, generation=3))
     # As a pool child does when a capture has succeeded.
