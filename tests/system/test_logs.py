@@ -152,6 +152,7 @@ def test_each_request_has_a_line(told: Told) -> None:
         ("POST", "/api/sessions/<session_id>/captures", 200),
         ("POST", "/api/sessions/<session_id>/captures", 400),
         ("GET", "/api/jobs", 400),
+        ("GET", "/view/<token>", 401),
         ("POST", "/api/sessions/<session_id>/captures", 200),
     ]
     captured = lines[1]

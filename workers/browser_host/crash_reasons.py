@@ -14,15 +14,20 @@ from playwright.async_api import Error as PlaywrightError
 from fleet.errors import OutOfMemory, PageCrashed, PageError
 
 _REMEMBERED = 100
-# Chrome tells of a death to one listener after the other.
-_TOLD_WITHIN_SECONDS = 1
+# Chrome's own word.
+_OUT_OF_MEMORY = "oom"
+# Chrome tells of a death to one listener after the other, and takes its time on a machine that is busy.
+_TOLD_WITHIN_SECONDS = 5
+# All pages of one process die together.
+_TOGETHER_SECONDS = 0.5
 
 
 class CrashReasons:
     def __init__(self) -> None:
         self._told: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._more = asyncio.Event()
-        self._killed_at = -inf
+        # A renderer that is told of as killed until then was killed by us, for its memory.
+        self._killed_until = -inf
 
     def listen(self, cdp: CDPSession) -> None:
         """To Chrome itself, whose targets `cdp` discovers."""
@@ -30,9 +35,13 @@ class CrashReasons:
 
     def note_killed(self) -> None:
         """A renderer is killed now for its memory."""
-        self._killed_at = time.monotonic()
+        self._killed_until = time.monotonic() + _TOLD_WITHIN_SECONDS
 
     def _on_crashed(self, told: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if told["errorCode"] == signal.SIGKILL and now < self._killed_until:
+            told = told | {"status": _OUT_OF_MEMORY}
+            self._killed_until = min(self._killed_until, now + _TOGETHER_SECONDS)
         self._told[told["targetId"]] = told
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
@@ -46,15 +55,14 @@ class CrashReasons:
                 while target not in self._told:
                     self._more.clear()
                     await self._more.wait()
-                if self._ran_out_of_memory(self._told[target]):
+                if _ran_out_of_memory(self._told[target]):
                     return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
         return PageCrashed("The page crashed its renderer process.")
 
-    def _ran_out_of_memory(self, told: dict[str, Any]) -> bool:
-        # V8 ends a process that reaches its heap's limit with a trap; other crashes are faults of memory access.
-        if told["errorCode"] == signal.SIGKILL:
-            return time.monotonic() - self._killed_at < _TOLD_WITHIN_SECONDS
-        return bool(told["status"] == "oom" or told["errorCode"] == signal.SIGTRAP)
+
+def _ran_out_of_memory(told: dict[str, Any]) -> bool:
+    # V8 ends a process that reaches its heap's limit with a trap; other crashes are faults of memory access.
+    return bool(told["status"] == _OUT_OF_MEMORY or told["errorCode"] == signal.SIGTRAP)
 
 
 async def _target_id(page: Page) -> str:

@@ -1,8 +1,8 @@
 """Scrolling through a page, so that what it loads only on sight is there, and back to its top."""
 
 import asyncio
-import contextlib
 import json
+import time
 
 from playwright.async_api import Page
 
@@ -25,15 +25,11 @@ async def scroll_page(page: Page, wanted: ScrollPage) -> None:
 
     Raises Playwright's errors.
     """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(wanted.max_time / 1000):
-            await _to_the_end(page, wanted)
-    await expressions.run(page, _TO_TOP)
-
-
-async def _to_the_end(page: Page, wanted: ScrollPage) -> None:
     step = _STEP % (json.dumps(wanted.step), wanted.max_height)
+    deadline = time.monotonic() + wanted.max_time / 1000
     looks = 0
-    while looks < _LOOKS_AT_THE_END:
+    # A step is not broken off: it might come after the way back.
+    while looks < _LOOKS_AT_THE_END and (left := deadline - time.monotonic()) > 0:
         looks = looks + 1 if await expressions.holds(page, step) else 0
-        await asyncio.sleep(wanted.delay / 1000)
+        await asyncio.sleep(min(wanted.delay / 1000, left))
+    await expressions.run(page, _TO_TOP)

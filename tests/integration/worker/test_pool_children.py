@@ -41,9 +41,11 @@ def test_a_session_s_job_whose_child_was_killed_runs_again_and_keeps_its_place(
     fleet: RunningFleet, pages: PagesServer
 ) -> None:
     session_id = fleet.session()
+    is_open = pages.next_request("/gate/in-session")
     killed = fleet.capture_in(session_id, f"{pages.url}/gate/in-session")
-    behind = fleet.capture_in(session_id, f"{pages.url}/plain")
+    eventually(is_open, seconds=30)
     kill_child_of(fleet, killed, attempt=1)
+    behind = fleet.capture_in(session_id, f"{pages.url}/plain")
     pages.open_gate("in-session")
     first, second = fleet.end_of(killed), fleet.end_of(behind)
     assert (first.state, first.attempts, second.state) == (JobState.SUCCEEDED, 2, JobState.SUCCEEDED)
