@@ -17,7 +17,7 @@ up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRE
 	@$(VENV)/python -m launcher up
 
 test: setup ## Run all tests: unit, integration (real Redis, Celery, Chromium), system (HTTP only)
-	@$(VENV)/python -m pytest
+	@scripts/run_tests
 
 check: setup ## Format, lint, types, layers and unit tests, in seconds
 	@$(VENV)/python -m ruff format --check --quiet .

@@ -49,15 +49,22 @@ class CrashReasons:
 
     async def error_of(self, page: Page) -> PageError:
         """OutOfMemory or PageCrashed, for a page that has crashed."""
+        told = await self._told_of(page)
+        # Where Chrome says nothing of the page any more, what was done just now does.
+        ran_out = time.monotonic() < self._killed_until if told is None else _ran_out_of_memory(told)
+        if ran_out:
+            return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
+        return PageCrashed("The page crashed its renderer process.")
+
+    async def _told_of(self, page: Page) -> dict[str, Any] | None:
         with contextlib.suppress(TimeoutError, PlaywrightError):
-            async with asyncio.timeout(_TOLD_WITHIN_SECONDS):
+            async with asyncio.timeout(_TOLD_WITHIN_SECONDS / 2):
                 target = await _target_id(page)
                 while target not in self._told:
                     self._more.clear()
                     await self._more.wait()
-                if _ran_out_of_memory(self._told[target]):
-                    return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
-        return PageCrashed("The page crashed its renderer process.")
+                return self._told[target]
+        return None
 
 
 def _ran_out_of_memory(told: dict[str, Any]) -> bool:

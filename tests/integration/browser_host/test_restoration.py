@@ -1,6 +1,7 @@
 """A session survives its Chrome: rebuilt from its checkpoint, under its id, in the next generation."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -148,12 +149,15 @@ async def test_a_capture_that_comes_meanwhile_waits_for_its_session(host: Runnin
 
 async def _when_chrome_is_back(capture: Callable[[], Any]) -> Any:
     """As a pool child does: the death of Chrome may be noticed by the capture itself."""
-    for _ in range(3):
-        try:
-            return await capture()
-        except BrowserUnavailable:
-            continue
-    return await capture()
+    taken: list[Any] = []
+
+    async def is_taken() -> bool:
+        with contextlib.suppress(BrowserUnavailable):
+            taken.append(await capture())
+        return bool(taken)
+
+    await comes_true(is_taken, seconds=30)
+    return taken[0]
 
 
 async def test_a_session_that_comes_back_to_the_worker_that_still_has_it_keeps_its_context(
