@@ -17,7 +17,8 @@ _REMEMBERED = 100
 # Chrome's own word.
 _OUT_OF_MEMORY = "oom"
 # Chrome tells of a death to one listener after the other, and takes its time on a machine that is busy.
-_TOLD_WITHIN_SECONDS = 5
+_TOLD_WITHIN_SECONDS = 2.5
+_KILLED_WITHIN_SECONDS = 5
 # All pages of one process die together.
 _TOGETHER_SECONDS = 0.5
 
@@ -35,7 +36,7 @@ class CrashReasons:
 
     def note_killed(self) -> None:
         """A renderer is killed now for its memory."""
-        self._killed_until = time.monotonic() + _TOLD_WITHIN_SECONDS
+        self._killed_until = time.monotonic() + _KILLED_WITHIN_SECONDS
 
     def _on_crashed(self, told: dict[str, Any]) -> None:
         now = time.monotonic()
@@ -58,7 +59,7 @@ class CrashReasons:
 
     async def _told_of(self, page: Page) -> dict[str, Any] | None:
         with contextlib.suppress(TimeoutError, PlaywrightError):
-            async with asyncio.timeout(_TOLD_WITHIN_SECONDS / 2):
+            async with asyncio.timeout(_TOLD_WITHIN_SECONDS):
                 target = await _target_id(page)
                 while target not in self._told:
                     self._more.clear()
