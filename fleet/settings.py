@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     memory_limit_mb: Annotated[int, Field(ge=64)] = 1024
     sweep_seconds: Seconds = 60
     health_seconds: Seconds = 30
-    chrome_captures: Annotated[int, Field(gt=0)] = 1_000
+    chrome_captures: Annotated[int, Field(gt=0)] = 500
     chrome_hours: Annotated[int, Field(gt=0)] = 24
     shutdown_grace: Seconds = 30
     session_rate: str = "5/minute"

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tests.chaos.fleet import Fleet
@@ -19,6 +19,9 @@ from tests.soak.work import Work
 
 _SAMPLE_SECONDS = 2.0
 _CLIENTS = 4
+_REST_EVERY = 50
+# After the last capture has ended: what it used is given back.
+_CALM_SECONDS = 2.0
 # What is kept for its time is no growth: it comes to its end within the run.
 _SETTINGS = {"FLEET_JOB_TTL": "60", "FLEET_ARTIFACT_TTL": "60", "FLEET_SESSIONS_PER_WORKER": "10"}
 
@@ -43,13 +46,17 @@ def main() -> int:
 
 def _soak(fleet: Fleet, pages: str, output: Path) -> int:
     captures, seed = int(os.environ.get("CAPTURES", "2000")), int(os.environ.get("SEED", "1"))
-    work = Work(fleet.url, pages, seed=seed, captures=captures, clients=_CLIENTS)
+    work = Work(fleet.url, pages, seed=seed, captures=captures, clients=_CLIENTS, rest_every=_REST_EVERY)
     started = time.monotonic()
     work.start()
     samples: list[Sample] = []
-    while work.goes_on or not samples:
+    while work.goes_on:
+        if work.rests:
+            samples.append(_calm(fleet, work))
+            work.go_on()
         samples.append(take(fleet, work.done))
         time.sleep(_SAMPLE_SECONDS)
+    samples.append(_calm(fleet, work))
     found = slopes(samples)
     told = text(found, work.outcomes, seconds=time.monotonic() - started)
     (output / "soak.md").write_text(told)
@@ -59,6 +66,11 @@ def _soak(fleet: Fleet, pages: str, output: Path) -> int:
     missing = captures - work.done
     bad = [outcome for outcome in work.outcomes if outcome.startswith("sound") and "succeeded" not in outcome]
     return 1 if missing or bad or not all(slope.is_flat for slope in found) else 0
+
+
+def _calm(fleet: Fleet, work: Work) -> Sample:
+    time.sleep(_CALM_SECONDS)
+    return replace(take(fleet, work.done), at_rest=True)
 
 
 if __name__ == "__main__":

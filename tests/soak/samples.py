@@ -16,10 +16,11 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True)
 class Sample:
-    """`done`: captures so far. `values`: of each series, by its name."""
+    """`done`: captures so far. `values`: of each series, by its name. `at_rest`: nothing was captured meanwhile."""
 
     done: int
     values: dict[str, float]
+    at_rest: bool = False
 
 
 def take(fleet: Fleet, done: int) -> Sample:

@@ -16,8 +16,9 @@ _FLAT = {"memory MB": 20.0, "processes": 3.0, "descriptors": 20.0, "temp MB": 5.
 
 @dataclass(frozen=True)
 class Slope:
-    """`per_thousand`: captures; `growth`: from the warm-up to the end. Both by the median slope between all pairs
-    of samples, which the peaks of a few hostile pages do not move.
+    """`median`, `per_thousand` captures and `growth` from the warm-up to the end: of what is left at rest.
+
+    `highest`: at any time. The slope is the median of those between all pairs of samples, which a few do not move.
     """
 
     series: str
@@ -29,17 +30,20 @@ class Slope:
 
 
 def slopes(samples: Sequence[Sample]) -> list[Slope]:
+    """At least one sample is at rest."""
     last = samples[-1].done
     warm = [sample for sample in samples if sample.done >= _WARM_UP_SHARE * last]
     return [_slope(series, warm) for series in sorted(samples[-1].values)]
 
 
 def _slope(series: str, warm: Sequence[Sample]) -> Slope:
-    values = [sample.values.get(series, 0.0) for sample in warm]
-    pairs = combinations(zip((sample.done for sample in warm), values, strict=True), 2)
-    between = [(after - before) / (late - early) for (early, before), (late, after) in pairs if late > early]
+    left = [(sample.done, sample.values.get(series, 0.0)) for sample in warm if sample.at_rest]
+    between = [
+        (after - before) / (late - early) for (early, before), (late, after) in combinations(left, 2) if late > early
+    ]
     slope = statistics.median(between) if between else 0.0
-    growth = slope * (warm[-1].done - warm[0].done)
-    median = statistics.median(values)
+    growth = slope * (left[-1][0] - left[0][0])
+    median = statistics.median(value for _, value in left)
     allowed = max(_FLAT_SHARE * median, _FLAT[series.partition(":")[0]])
-    return Slope(series, median, max(values), 1000 * slope, growth, is_flat=growth <= allowed)
+    highest = max(sample.values.get(series, 0.0) for sample in warm)
+    return Slope(series, median, highest, 1000 * slope, growth, is_flat=growth <= allowed)

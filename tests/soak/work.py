@@ -37,14 +37,18 @@ _WAIT_SECONDS = 60
 
 
 class Work:
-    """Captures, `clients` at a time, until `captures` are done."""
+    """Captures, `clients` at a time, until `captures` are done. All rest after `rest_every`, until told to go on."""
 
-    def __init__(self, url: str, pages: str, *, seed: int, captures: int, clients: int) -> None:
+    def __init__(self, url: str, pages: str, *, seed: int, captures: int, clients: int, rest_every: int) -> None:
         self._url = url
         self._pages = pages
         self._captures = captures
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._begun = 0
+        self._running = 0
+        self._rest_at = rest_every
+        self._rest_every = rest_every
         self.done = 0
         self.outcomes: Counter[str] = Counter()
         self._threads = [threading.Thread(target=self._client, args=(seed + n,), daemon=True) for n in range(clients)]
@@ -57,28 +61,58 @@ class Work:
     def goes_on(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
 
+    @property
+    def rests(self) -> bool:
+        """Nothing is captured, and nothing will be before `go_on`."""
+        with self._lock:
+            return self._is_due_to_rest() and not self._running
+
+    def go_on(self) -> None:
+        with self._changed:
+            self._rest_at += self._rest_every
+            self._changed.notify_all()
+
+    def _is_due_to_rest(self) -> bool:
+        return self._begun >= min(self._rest_at, self._captures)
+
     def _client(self, seed: int) -> None:
         dice = random.Random(seed)
         with httpx.Client(base_url=self._url, timeout=_WAIT_SECONDS + 20) as api:
             session, used = "", 0
             while self._begin():
-                if not session:
-                    session, used = self._create(api), 0
-                in_session = dice.random() < _IN_SESSION_SHARE
-                path = f"/api/sessions/{session}/captures" if in_session else "/api/captures"
-                if not self._capture(api, dice, path):
-                    session = ""
-                used += in_session
-                if session and used == _SESSION_CAPTURES:
-                    self._delete(api, session)
-                    session = ""
+                try:
+                    session, used = self._turn(api, dice, session, used)
+                finally:
+                    self._end()
             if session:
                 self._delete(api, session)
 
+    def _turn(self, api: httpx.Client, dice: random.Random, session: str, used: int) -> tuple[str, int]:
+        """One capture. The client's session after it, or "", and how many captures it has done."""
+        if not session:
+            session, used = self._create(api), 0
+        in_session = dice.random() < _IN_SESSION_SHARE
+        path = f"/api/sessions/{session}/captures" if in_session else "/api/captures"
+        if not self._capture(api, dice, path):
+            return "", 0
+        used += in_session
+        if used == _SESSION_CAPTURES:
+            self._delete(api, session)
+            return "", 0
+        return session, used
+
     def _begin(self) -> bool:
-        with self._lock:
+        with self._changed:
+            self._changed.wait_for(lambda: self._begun >= self._captures or not self._is_due_to_rest())
+            if self._begun >= self._captures:
+                return False
             self._begun += 1
-            return self._begun <= self._captures
+            self._running += 1
+            return True
+
+    def _end(self) -> None:
+        with self._changed:
+            self._running -= 1
 
     def _create(self, api: httpx.Client) -> str:
         answer = api.post("/api/sessions", json={}, params={"wait": _WAIT_SECONDS}).raise_for_status()

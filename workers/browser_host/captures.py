@@ -58,6 +58,7 @@ class Captures:
     async def _within_limits(self, chrome: Chrome, page: Page, request: CaptureRequest, watch: PageWatch) -> Taken:
         limits = chrome.limits
         renderer = await Renderer.of(page)
+        await chrome.crashes.know(page, renderer.cdp)
         warnings: list[str] = []
         stop, heap = ScriptStop(renderer, warnings), Heap(page, renderer)
         looks = HeapWatch(page, heap, limits, stop, leaves=request.url is not None)

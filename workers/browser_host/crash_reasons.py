@@ -7,9 +7,9 @@ import time
 from collections import OrderedDict
 from math import inf
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from playwright.async_api import CDPSession, Page
-from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import OutOfMemory, PageCrashed, PageError
 
@@ -17,7 +17,7 @@ _REMEMBERED = 100
 # Chrome's own word.
 _OUT_OF_MEMORY = "oom"
 # Chrome tells of a death to one listener after the other, and takes its time on a machine that is busy.
-_TOLD_WITHIN_SECONDS = 2.5
+_TOLD_WITHIN_SECONDS = 5
 _KILLED_WITHIN_SECONDS = 5
 # All pages of one process die together.
 _TOGETHER_SECONDS = 0.5
@@ -27,12 +27,18 @@ class CrashReasons:
     def __init__(self) -> None:
         self._told: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._more = asyncio.Event()
+        self._targets: WeakKeyDictionary[Page, str] = WeakKeyDictionary()
         # A renderer that is told of as killed until then was killed by us, for its memory.
         self._killed_until = -inf
 
     def listen(self, cdp: CDPSession) -> None:
         """To Chrome itself, whose targets `cdp` discovers."""
         cdp.on("Target.targetCrashed", self._on_crashed)
+
+    async def know(self, page: Page, cdp: CDPSession) -> None:
+        """Which of Chrome's targets the page is, by its `cdp`. One that has crashed takes its time to tell."""
+        if page not in self._targets:
+            self._targets[page] = (await cdp.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
 
     def note_killed(self) -> None:
         """A renderer is killed now for its memory."""
@@ -58,22 +64,17 @@ class CrashReasons:
         return PageCrashed("The page crashed its renderer process.")
 
     async def _told_of(self, page: Page) -> dict[str, Any] | None:
-        with contextlib.suppress(TimeoutError, PlaywrightError):
+        if (target := self._targets.get(page)) is None:
+            return None
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TOLD_WITHIN_SECONDS):
-                target = await _target_id(page)
                 while target not in self._told:
                     self._more.clear()
                     await self._more.wait()
-                return self._told[target]
+                return self._told.pop(target)
         return None
 
 
 def _ran_out_of_memory(told: dict[str, Any]) -> bool:
     # V8 ends a process that reaches its heap's limit with a trap; other crashes are faults of memory access.
     return bool(told["status"] == _OUT_OF_MEMORY or told["errorCode"] == signal.SIGTRAP)
-
-
-async def _target_id(page: Page) -> str:
-    """Chrome's own process answers; the renderer need not live."""
-    cdp = await page.context.new_cdp_session(page)
-    return str((await cdp.send("Target.getTargetInfo"))["targetInfo"]["targetId"])
