@@ -47,7 +47,7 @@ class Captures:
             with page_errors(), PageWatch(page, self._egress, chrome.limits) as watch:
                 return await watch.unless_crashed(self._within_limits(chrome, page, request, watch))
         except PageCrashed as crashed:
-            raise await chrome.crashes.error_of(page) from crashed
+            raise await chrome.crash_of(page) from crashed
         except BaseException:
             await close_popups(page)
             raise

@@ -13,7 +13,7 @@ import structlog
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from fleet.errors import BrowserUnavailable
+from fleet.errors import BrowserUnavailable, PageError
 from fleet.models.context import ContextOptions
 from workers.browser_host.chrome_folder import ChromeFolder
 from workers.browser_host.crash_reasons import CrashReasons
@@ -185,6 +185,10 @@ class Chrome:
         """Raises InvalidRequest (an option that only a page shows to be wrong) or BrowserUnavailable."""
         with context_errors(), page_asked_for(context):
             return await unless(self.ended, context.new_page(), _died("while a page was opened"))
+
+    async def crash_of(self, page: Page) -> PageError:
+        """OutOfMemory or PageCrashed, for a page that has crashed. Raises BrowserUnavailable if all of Chrome did."""
+        return await unless(self.ended, self.crashes.error_of(page), _died("with the page"))
 
     async def _owned(self, opening: Coroutine[Any, Any, BrowserContext]) -> BrowserContext:
         """A context that opens although nobody waits for it any more is closed again."""

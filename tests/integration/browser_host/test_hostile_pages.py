@@ -84,7 +84,8 @@ HOSTILE = [
     Hostile("console_flood", warning="console"),
     Hostile("exception_flood", warning="console"),
     Hostile("window_close"),
-    Hostile("document_write_for_ever"),
+    # The longer the picture takes, the more there is to paint.
+    Hostile("document_write_for_ever", request={"timeout": 60_000}),
     Hostile("service_worker_loop"),
     Hostile("webgl_16384"),
     Hostile("canvas_16384", "out_of_memory", request={"wait_for_timeout": 20_000}),

@@ -280,11 +280,20 @@ async def _die_in(host: RunningHost, session_id: str, pages: PagesServer, *, nam
     capturing = asyncio.ensure_future(
         _when_chrome_is_back(lambda: host.capture_in(session_id, f"{pages.url}/gate/{name}"))
     )
-    await comes_true(lambda: is_open() or capturing.done())
+    await comes_true(lambda: is_open() or capturing.done(), seconds=30)
+    generation = host.session(session_id).generation
     kill_chrome(host)
+    # A capture that is given up before the death is noticed has no part in it.
+    await comes_true(lambda: _is_not_in(host, session_id, generation))
     capturing.cancel()
     with pytest.raises((asyncio.CancelledError, FleetError)):
         await capturing
+
+
+async def _is_not_in(host: RunningHost, session_id: str, generation: int) -> bool:
+    """Any more: it is being restored, is back, or has ended."""
+    session = host.store.sessions.get(session_id)
+    return session is None or (session.state, session.generation) != (SessionState.RUNNING, generation)
 
 
 async def test_a_session_with_too_much_to_keep_ends_with_its_chrome(host: RunningHost, pages: PagesServer) -> None:
