@@ -34,6 +34,7 @@ _IN_SESSION_SHARE = 0.4
 # Then the session is deleted, and another one created.
 _SESSION_CAPTURES = 25
 _WAIT_SECONDS = 60
+SUCCEEDED = "succeeded"
 
 
 class Work:
@@ -51,6 +52,8 @@ class Work:
         self._rest_every = rest_every
         self.done = 0
         self.outcomes: Counter[str] = Counter()
+        # Captures of sound pages that did not succeed.
+        self.unexpected: list[dict[str, object]] = []
         self._threads = [threading.Thread(target=self._client, args=(seed + n,), daemon=True) for n in range(clients)]
 
     def start(self) -> None:
@@ -133,7 +136,10 @@ class Work:
         if fails:
             body["timeout"] = _FAILING_TIMEOUT_MS
         answer = api.post(path, json=body, params={"wait": _WAIT_SECONDS})
-        self._note(fails=fails, outcome=_outcome(answer))
+        outcome = _outcome(answer)
+        self._note(fails=fails, outcome=outcome)
+        if not fails and outcome != SUCCEEDED:
+            self.unexpected.append({"capture": body, "answer": answer.json()})
         return answer.status_code != httpx.codes.GONE
 
     def _note(self, *, fails: bool, outcome: str, counts: int = 1) -> None:

@@ -14,6 +14,8 @@ from workers.browser_host.script_stop import ScriptStop
 _RENDERERS_MAX = 20
 # A page has a few events in which it can cling to its renderer when it is left.
 _INTERRUPTS_MAX = 8
+# Garbage of hundreds of megabytes takes seconds on a busy machine, and then it is not the page that clings to its turn.
+_COLLECT_SECONDS = 10
 
 
 class Heap:
@@ -23,14 +25,22 @@ class Heap:
         self._page = page
         self._renderers: dict[Page | Frame, Renderer | None] = {page: renderer}
 
-    async def used(self, limits: PageLimits) -> HeapUse:
-        """Only if it is over a limit, what is garbage is collected and not counted."""
-        used = await self._sum()
-        if used.is_over(limits):
-            for renderer in self._open():
-                await renderer.collect_garbage()
+    async def used(self, limits: PageLimits, *, patience: float) -> HeapUse:
+        """Only if it is over a limit, what is garbage is collected and not counted.
+
+        Raises TimeoutError if the page's scripts leave it no turn within `patience`, in seconds.
+        """
+        async with asyncio.timeout(patience):
             used = await self._sum()
+        if used.is_over(limits):
+            async with asyncio.timeout(_COLLECT_SECONDS):
+                await self._collect_garbage()
+                used = await self._sum()
         return used
+
+    async def _collect_garbage(self) -> None:
+        for renderer in self._open():
+            await renderer.collect_garbage()
 
     async def cpu_seconds(self) -> float:
         """Of the process among them that has computed most, since it began; several may share one."""
@@ -100,8 +110,7 @@ class HeapWatch:
     async def _look(self) -> None:
         patience = self._limits.leave_seconds if self._leaving else self._limits.hung_seconds
         try:
-            async with asyncio.timeout(patience):
-                used = await self._heap.used(self._limits)
+            used = await self._heap.used(self._limits, patience=patience)
         except TimeoutError:
             await self._on_hung()
         except PlaywrightError:

@@ -101,8 +101,8 @@ class _IdlePage:
 
     async def _wrong(self, heap: Heap) -> str | None:
         try:
+            used = await heap.used(self._limits, patience=self._limits.leave_seconds)
             async with asyncio.timeout(self._limits.leave_seconds):
-                used = await heap.used(self._limits)
                 self._note_cpu(await heap.cpu_seconds())
         except TimeoutError:
             return "hung"

@@ -62,6 +62,7 @@ class MemoryRelief:
 
     async def end_largest(self) -> None:
         """The largest page where that is no session's as far as can be told: its session, if it has one, goes on."""
+        await self._sizes.measure_largest(self._sessions.all)
         session_id, size = self._largest()
         chrome = await self._keeper.current()
         if chrome.end_largest_page(beyond_bytes=_PROCESS_FACTOR * size):

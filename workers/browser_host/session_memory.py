@@ -19,6 +19,8 @@ _PAGE_SECONDS = 1.0
 _DETACH_SECONDS = 1.0
 _APART_SECONDS = 15.0
 _PAGES_MAX = 20
+# Of the sessions that were largest, when one of them is to end.
+_AGAIN_MAX = 3
 
 
 class SessionMemory:
@@ -38,6 +40,13 @@ class SessionMemory:
             if self._is_due(session_id, session):
                 await self._measure(session_id, session)
 
+    async def measure_largest(self, sessions: Iterable[HeldSession]) -> None:
+        """Those that were largest, once more and without garbage: they may have given back what they took then."""
+        held = {session.id: session for session in sessions if session.opened is not None}
+        largest = [session_id for session_id, _ in self.largest_first() if session_id in held]
+        for session_id in largest[:_AGAIN_MAX]:
+            await self._measure(session_id, held[session_id], without_garbage=True)
+
     def largest_first(self) -> list[tuple[str, int]]:
         """Ids of the sessions that were measured, each with its bytes."""
         return sorted(self._bytes.items(), key=lambda measured: -measured[1])
@@ -46,10 +55,10 @@ class SessionMemory:
         last = self._measured_at.get(session_id)
         return last is None or (session.used_at > last and time.monotonic() - last >= self._apart_seconds)
 
-    async def _measure(self, session_id: str, session: HeldSession) -> None:
+    async def _measure(self, session_id: str, session: HeldSession, *, without_garbage: bool = False) -> None:
         self._measured_at[session_id] = time.monotonic()
         pages = session.opened.context.pages[:_PAGES_MAX] if session.opened else []
-        sizes = [await _page_bytes(page) for page in pages]
+        sizes = [await _page_bytes(page, without_garbage=without_garbage) for page in pages]
         known = [size for size in sizes if size is not None]
         if len(known) < len(sizes):
             # The part that answered would pass for the whole.
@@ -59,13 +68,15 @@ class SessionMemory:
         await asyncio.to_thread(self._sessions.note_memory, session_id, sum(known))
 
 
-async def _page_bytes(page: Page) -> int | None:
+async def _page_bytes(page: Page, *, without_garbage: bool) -> int | None:
     """None: it does not answer, or is gone."""
     with suppress(PlaywrightError, TimeoutError):
         async with asyncio.timeout(_PAGE_SECONDS):
             cdp = await page.context.new_cdp_session(page)
         try:
             async with asyncio.timeout(_PAGE_SECONDS):
+                if without_garbage:
+                    await cdp.send("HeapProfiler.collectGarbage")
                 usage = await cdp.send("Runtime.getHeapUsage")
         finally:
             with suppress(PlaywrightError, TimeoutError):

@@ -28,6 +28,8 @@ class HeldSession:
         self.in_use = False
         # A Chrome died while a job of this session ran, which nobody has counted yet.
         self.crashed = False
+        # In which its last job found that it does not answer any more: mostly sooner than anybody else.
+        self.failed_in: Chrome | None = None
         # Of the monotonic clock.
         self.used_at = time.monotonic()
         # The checkpoint that is being taken or due, and when the next one may begin (monotonic).
@@ -104,6 +106,9 @@ class Sessions:
             opened = await self._context_of(held)
             try:
                 yield opened
+            except BrowserUnavailable:
+                held.failed_in = opened.chrome
+                raise
             finally:
                 self._after_use(held)
 
@@ -201,7 +206,8 @@ class Sessions:
         """Forgets the contexts that died with their Chrome; the sessions that had them."""
         lost = [held for held in self._held.values() if _was_in(held, chrome)]
         for held in lost:
-            held.crashed = held.in_use
+            held.crashed = held.in_use or held.failed_in is chrome
+            held.failed_in = None
             if held.opened is not None:
                 held.opened.abandon()
                 held.opened = None

@@ -193,7 +193,7 @@ class Browser:
         return await self.commands.table()[command](params)
 
 
-async def comes_true(condition: Callable[[], Any], seconds: float = 10) -> None:
+async def comes_true(condition: Callable[[], Any], seconds: float = 30) -> None:
     """Returns once `condition`, a function or coroutine function, holds; the loop runs meanwhile."""
     async with asyncio.timeout(seconds):
         while True:

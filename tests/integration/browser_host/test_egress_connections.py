@@ -15,4 +15,4 @@ async def test_a_server_that_never_ends_its_answer_is_not_waited_for(
     with pytest.raises(CaptureTimeout):
         await browser.capture(f"{pages.url}/{path}", timeout=3000)
     assert is_asked()
-    await comes_true(lambda: not browser._egress._connections, seconds=30)
+    await comes_true(lambda: not browser._egress._connections)

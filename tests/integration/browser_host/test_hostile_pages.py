@@ -124,7 +124,7 @@ async def test_a_hostile_page_has_its_own_end_and_harms_nothing_else(
     assert end == hostile.end
     assert captured is None or hostile.warning in " ".join(captured.visit.warnings)
     assert highest[0] < _MEMORY_BYTES
-    await comes_true(lambda: _idles(hostile_browser), seconds=30)
+    await comes_true(lambda: _idles(hostile_browser))
     after = await hostile_browser.capture_in(session_id, f"{pages.url}/cookie", outputs=[HTML_OUTPUT])
     assert after.told == {"cookie": 1, "storage": 1}
 
@@ -154,7 +154,7 @@ async def test_a_page_paused_between_captures_goes_on_in_the_next(hostile_browse
     </script>"""
     session_id = await hostile_browser.open_session()
     await hostile_browser.capture_in(session_id, html=toils)
-    await comes_true(lambda: _idles(hostile_browser), seconds=30)
+    await comes_true(lambda: _idles(hostile_browser))
     one = await hostile_browser.capture_in(session_id, outputs=[HTML_OUTPUT], wait_for_timeout=200)
     other = await hostile_browser.capture_in(session_id, outputs=[HTML_OUTPUT], wait_for_timeout=200)
     assert one.text != other.text

@@ -262,7 +262,7 @@ async def test_of_150_responses_of_50_kb_the_newest_100_are_kept(recording: Reco
     await recording.open()
     paths = [f"/bytes/50000?{number}" for number in range(150)]
     await recording.fetch(*paths)
-    await comes_true(lambda: recording.paths == paths[50:], seconds=30)
+    await comes_true(lambda: recording.paths == paths[50:])
 
     assert {one.body_bytes + one.body_evicted * 50_000 for one in recording.kept} == {50_000}
 

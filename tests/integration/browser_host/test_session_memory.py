@@ -141,6 +141,16 @@ async def test_the_largest_session_is_known(browser: Browser, store: Store) -> N
     assert [session_id for session_id, _ in large.memory.largest_first()] == [large.session_id, small.session_id]
 
 
+async def test_a_session_that_gave_its_memory_back_is_the_largest_no_more(browser: Browser, store: Store) -> None:
+    other, large = await opened(browser, store), await opened(browser, store, apart_seconds=1000)
+    await large.evaluate(_BUFFER)
+    await large.measure()
+    await (await large.context.ensure_page()).goto("about:blank")
+    await (await other.context.ensure_page()).evaluate("void (window.kept = new Uint8Array(5 * 1024 * 1024).fill(1))")
+    await large.memory.measure_largest(browser.sessions.all)
+    assert [session_id for session_id, _ in large.memory.largest_first()] == [other.session_id, large.session_id]
+
+
 async def test_a_closed_session_is_forgotten(browser: Browser, store: Store) -> None:
     session = await opened(browser, store)
     await session.measure()
