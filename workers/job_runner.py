@@ -235,6 +235,7 @@ class JobRunner:
             kind=job.kind.value,
             attempts=job.attempts,
             code=outcome.code if isinstance(outcome, FleetError) else None,
+            cause=outcome.message if isinstance(outcome, FleetError) else None,
             duration_ms=round((time.monotonic() - started) * 1000, 1),
         )
 
