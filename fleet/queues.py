@@ -2,6 +2,8 @@
 
 from typing import Final, Literal
 
+from fleet.models.job import Job, JobKind
+
 # Pulled by every worker with a free slot: creations of sessions, and sessions that nobody holds any more.
 SESSIONS_QUEUE: Final = "sessions"
 # Pulled by every worker: captures without a session.
@@ -9,6 +11,11 @@ CAPTURES_QUEUE: Final = "captures"
 
 SharedQueue = Literal["sessions", "captures"]
 SHARED_QUEUES: Final[tuple[SharedQueue, ...]] = (SESSIONS_QUEUE, CAPTURES_QUEUE)
+
+
+def queue_of(job: Job) -> SharedQueue:
+    """In which the job waits, unless its session has it wait in its own list."""
+    return SESSIONS_QUEUE if job.kind is JobKind.SESSION_CREATE else CAPTURES_QUEUE
 
 
 def queue_for_all(queue: str) -> SharedQueue:

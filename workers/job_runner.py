@@ -93,7 +93,6 @@ class JobRunner:
         if accepted is not None and not redelivered and self._runs_elsewhere(accepted, worker):
             return
         job = self._start(accepted, worker)
-        self._store.waiting.leave(CAPTURES_QUEUE, job_id)
         if job is not None:
             self._store.throughput.count(CAPTURES_QUEUE)
             self._finish(job, self._one_shot_capture)
@@ -153,7 +152,6 @@ class JobRunner:
 
     def _run_in_session(self, job: Job) -> None:
         if job.kind is JobKind.SESSION_CREATE:
-            self._store.waiting.leave(SESSIONS_QUEUE, job.id)
             self._store.throughput.count(SESSIONS_QUEUE)
         self._finish(job, self._session_work(job.kind))
 

@@ -6,7 +6,7 @@ from fleet.clock import utc_now
 from fleet.errors import JobNotFound
 from fleet.ids import is_id
 from fleet.models.job import Job, JobError, JobKind, JobState
-from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE, SharedQueue
+from fleet.queues import queue_of
 from fleet.store import Store
 from fleet.store.index import Cursor, Page
 
@@ -43,7 +43,6 @@ class JobService:
         cancelled = self._store.jobs.move(job, JobState.CANCELLED, finished_at=utc_now(), error=error)
         if cancelled is None:
             return self._read(job.id)
-        self._store.waiting.leave(_queue_of(job), job.id)
         if job.kind is JobKind.SESSION_CREATE and job.session_id is not None:
             self._sessions.abandon(job.session_id)
         return cancelled
@@ -57,8 +56,4 @@ class JobService:
     def _position(self, job: Job) -> int | None:
         if job.session_id is not None and job.kind is not JobKind.SESSION_CREATE:
             return self._store.session_jobs.position(job.session_id, job.id)
-        return self._store.waiting.position(_queue_of(job), job.id)
-
-
-def _queue_of(job: Job) -> SharedQueue:
-    return SESSIONS_QUEUE if job.kind is JobKind.SESSION_CREATE else CAPTURES_QUEUE
+        return self._store.waiting.position(queue_of(job), job.id)

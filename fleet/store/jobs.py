@@ -7,6 +7,7 @@ from typing import Any, cast
 from fleet import keys
 from fleet.errors import StoreUnavailable
 from fleet.models.job import JOB_MOVES, Job, JobState
+from fleet.queues import queue_of
 from fleet.store.connection import RedisClient, script
 from fleet.store.events import event_json
 from fleet.store.index import Cursor, Page, read_page
@@ -53,14 +54,17 @@ class JobStore:
         return cast("str | None", self._client.get(keys.job_request(job_id)))
 
     def move(self, job: Job, to: JobState, **changes: Any) -> Job | None:
-        """The job as it now stands, or None if another one moved it first or it has expired."""
+        """The job as it now stands, or None if another one moved it first or it has expired.
+
+        One that was queued waits in its queue no longer.
+        """
         if to not in JOB_MOVES[job.state]:
             return None
         moved = job.evolve(state=to, **changes)
         # Told in the same step, so that it costs those who have no viewers no round trip.
         channel = keys.session_events(job.session_id) if job.session_id else ""
-        args = [job.state.value, to.value, moved.model_dump_json(), channel, _event(moved)]
-        if not self._move(keys=[keys.job(job.id)], args=args):
+        args = [job.state.value, to.value, moved.model_dump_json(), channel, _event(moved), job.id]
+        if not self._move(keys=[keys.job(job.id), keys.waiting(queue_of(job))], args=args):
             return None
         if moved.is_finished:
             self._announce_end(job.id)

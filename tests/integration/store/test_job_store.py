@@ -6,6 +6,7 @@ from fleet import keys
 from fleet.clock import utc_now
 from fleet.ids import new_id
 from fleet.models.job import Job, JobError, JobKind, JobState
+from fleet.queues import SharedQueue
 from fleet.store import Store
 from tests.factories import a_job, a_manifest, an_artifact
 from tests.polling import eventually
@@ -43,6 +44,24 @@ def test_a_move_keeps_what_it_brings(store: Store, job: Job) -> None:
     assert moved is not None
     assert (moved.state, moved.worker, moved.attempts) == (JobState.RUNNING, "fleet@one", 1)
     assert store.jobs.get(job.id) == moved
+
+
+@pytest.mark.parametrize(("kind", "queue"), [(JobKind.SESSION_CREATE, "sessions"), (JobKind.CAPTURE, "captures")])
+def test_a_job_that_is_moved_waits_no_longer(store: Store, kind: JobKind, queue: SharedQueue) -> None:
+    job = created(store, kind=kind)
+    store.waiting.try_join(queue, job.id, job.queued_at)
+    store.jobs.move(job, JobState.RUNNING)
+
+    assert store.waiting.position(queue, job.id) is None
+
+
+def test_a_move_that_comes_too_late_takes_nobody_out_of_the_queue(store: Store, job: Job) -> None:
+    """The job may have been put back into it since, or a Redis that died has forgotten that it ran."""
+    store.waiting.try_join("captures", job.id, job.queued_at)
+    seen_running = job.evolve(state=JobState.RUNNING)
+
+    assert store.jobs.move(seen_running, JobState.SUCCEEDED) is None
+    assert store.waiting.position("captures", job.id) == 1
 
 
 def test_a_result_comes_back_with_its_artifacts(store: Store, job: Job) -> None:
