@@ -4,6 +4,7 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
 
+from app.authentication import register_authentication
 from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
 from app.metrics import ApiCounts
@@ -28,6 +29,7 @@ from app.same_origin import register_same_origin
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
+from fleet.api_keys import parse_api_keys
 from fleet.artifacts.storage import ArtifactStorage, open_storage
 from fleet.bind import is_loopback
 from fleet.settings import Settings
@@ -40,7 +42,8 @@ _DESCRIPTION = """Sessions, captures and jobs of a fleet of headless Chromes.
 
 Option names are Playwright's, in snake_case (camelCase is accepted). Times are ISO 8601 in UTC; durations are
 seconds where the name ends in `ttl`, `wait`, `after` or `_seconds`, else milliseconds. Every error has the shape
-`{"error": {"code", "message", "details", "request_id"}}`."""
+`{"error": {"code", "message", "details", "request_id"}}`. Where the operator has set API keys, every call but those
+for health and this document takes one: 401 `unauthorized` without."""
 
 
 def create_app(
@@ -56,6 +59,7 @@ def create_app(
     `counts`: of all processes of the API; by default this is the only one.
     """
     counts = counts or ApiCounts()
+    has_keys = bool(parse_api_keys(settings.api_keys.get_secret_value()))
     app = OpenAPI(
         __name__,
         info=Info(title="Capture Fleet", version=__version__, description=_DESCRIPTION),
@@ -63,6 +67,8 @@ def create_app(
         validation_error_callback=raise_invalid,
         validation_error_model=documentation.ErrorAnswer,
         doc_ui=False,
+        security_schemes=documentation.SECURITY_SCHEMES,
+        openapi_extensions={"security": documentation.SECURITY} if has_keys else None,
         # The dashboard's files are all that there is under /static.
         static_folder=None,
     )
@@ -80,6 +86,7 @@ def create_app(
     register_request_counts(app, counts)
     register_error_handlers(app)
     register_same_origin(app)
+    register_authentication(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (
