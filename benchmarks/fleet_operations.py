@@ -1,9 +1,11 @@
-"""What is done with a simulated fleet, each so often that one stray command does not matter, and what one of it costs."""
+"""What is done with a simulated fleet, each several times, and what one of it costs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from werkzeug.test import TestResponse
 
 from benchmarks.fleet_without_chrome import SimulatedFleet, SimulatedWorker
 from benchmarks.redis_cost import Cost, cost_of
@@ -38,27 +40,32 @@ def measure_all(fleet: SimulatedFleet) -> list[Measured]:
 class Work:
     """`of`: what each step works on."""
 
-    step: Callable[[Any], None]
+    step: Callable[[Any], object]
     of: list[Any] = field(default_factory=lambda: list(range(_TIMES)))
 
 
 def _measure(fleet: SimulatedFleet, name: str, prepare: Callable[[SimulatedFleet], Work]) -> Measured:
     work = prepare(fleet)
+    fleet.hear_all()
     heard = fleet.heard
     with cost_of(fleet.store.client, len(work.of)) as cost:
         for one in work.of:
             work.step(one)
     fleet.drain()
+    fleet.hear_all()
     return Measured(name, len(fleet.workers), cost, (fleet.heard - heard) / len(work.of))
 
 
 def _post(fleet: SimulatedFleet, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = fleet.api.post(path, json=body)
-    assert answer.is_json
-    assert answer.status_code == 202, answer.text  # noqa: PLR2004
-    fleet.run_job(answer.json["job"]["id"])
-    found: dict[str, Any] = answer.json
-    return found
+    return _done(fleet, fleet.api.post(path, json=body))
+
+
+def _done(fleet: SimulatedFleet, accepted: TestResponse) -> dict[str, Any]:
+    """The answer to a request whose job is done by now."""
+    answer: dict[str, Any] = accepted.get_json()
+    assert accepted.status_code == 202, answer
+    fleet.run_job(answer["job"]["id"])
+    return answer
 
 
 def _some(fleet: SimulatedFleet) -> list[SimulatedWorker]:
@@ -68,18 +75,18 @@ def _some(fleet: SimulatedFleet) -> list[SimulatedWorker]:
 def _creation_and_deletion(fleet: SimulatedFleet) -> Work:
     def step(_: int) -> None:
         session_id = _post(fleet, "/api/sessions", {})["session"]["id"]
-        fleet.run_job(fleet.api.delete(f"/api/sessions/{session_id}").json["job"]["id"])
+        _done(fleet, fleet.api.delete(f"/api/sessions/{session_id}"))
 
     return Work(step)
 
 
 def _capture(fleet: SimulatedFleet) -> Work:
-    return Work(lambda _: _post(fleet, "/api/captures", _PAGE) and None)
+    return Work(lambda _: _post(fleet, "/api/captures", _PAGE))
 
 
 def _capture_in_session(fleet: SimulatedFleet) -> Work:
     session_id = fleet.workers[-1].held.ids[0]
-    return Work(lambda _: _post(fleet, f"/api/sessions/{session_id}/captures", _PAGE) and None)
+    return Work(lambda _: _post(fleet, f"/api/sessions/{session_id}/captures", _PAGE))
 
 
 def _expiry(fleet: SimulatedFleet) -> Work:
@@ -96,7 +103,7 @@ def _expiry(fleet: SimulatedFleet) -> Work:
         fleet.until(lambda: not client.exists(*names))
         fleet.until(lambda: not worker.held.is_held(session_id))
 
-    return Work(step, worker.held.ids[:2])
+    return Work(step, [worker.hold_session(), worker.hold_session()])
 
 
 def _status(fleet: SimulatedFleet) -> Work:
@@ -116,7 +123,7 @@ def _list_of_workers(fleet: SimulatedFleet) -> Work:
 
 
 def _get(fleet: SimulatedFleet, path: str) -> None:
-    assert fleet.api.get(path).status_code == 200  # noqa: PLR2004
+    assert fleet.api.get(path).status_code == 200
 
 
 def _sweep(fleet: SimulatedFleet) -> Work:
@@ -152,7 +159,7 @@ def _cancelling(fleet: SimulatedFleet) -> Work:
         return job.id
 
     def step(job_id: str) -> None:
-        assert fleet.api.delete(f"/api/jobs/{job_id}").status_code == 202  # noqa: PLR2004
+        assert fleet.api.delete(f"/api/jobs/{job_id}").status_code == 202
 
     return Work(step, [running(worker) for worker in _some(fleet)])
 

@@ -1,5 +1,5 @@
-"""A fleet of many workers in one process: Redis, store, queues, API, job runner, looks and sweeps are the product's own;
-only processes and Chrome are missing.
+"""A fleet of many workers in one process: Redis, store, queues, API, job runner, looks and sweeps are the product's
+own; only processes and Chrome are missing.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self, cast
+from uuid import uuid4
 
 from celery import Celery
 from celery.utils.nodenames import worker_direct
@@ -25,13 +26,14 @@ from fleet.ids import new_id
 from fleet.models.checkpoint import Checkpoint
 from fleet.models.job import Job
 from fleet.models.manifest import PageVisit, Timings
-from fleet.models.worker import WorkerReport
+from fleet.models.worker import TOP_SESSIONS_MAX, TopSession, WorkerReport
 from fleet.queues import CAPTURES_QUEUE, RESTORE_SESSION, RUN_CAPTURE, RUN_SESSION_JOB, SHARED_QUEUES, queue_for_all
 from fleet.settings import Settings
 from fleet.store import Store, open_store
 from fleet.store.messages import Message
 from fleet.store.notifications import Notifications
 from workers import hooks
+from workers.browser_host.session_news import SessionNews
 from workers.browser_host.sessions import Sessions
 from workers.browser_host.sweep import Sweep
 from workers.creation_queue import CreationQueue
@@ -47,6 +49,8 @@ SESSION_LIMIT = 12
 _LOOKS: tuple[type[RegularLook], ...] = (CreationQueue, Drain, LostMessages, LostWorkers)
 _PATIENCE_SECONDS = 60.0
 _DRAIN_SECONDS = 0.02
+# Whoever has heard it has heard all that was told before.
+_MARK = "mark"
 _LIFETIME = timedelta(hours=1)
 _VISIT = PageVisit(url=None, final_url="http://a.example/", browser_version="1.0", timings=Timings()).model_dump_json()
 _PICTURE = bytes.fromhex(
@@ -70,8 +74,9 @@ class _Counts(WorkerCounts):
 class HeldSessions:
     """What a host holds, without contexts: it stands for workers.browser_host.sessions.Sessions."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_change: Callable[[], None]) -> None:
         self._held: set[str] = set()
+        self._on_change = on_change
 
     @property
     def ids(self) -> list[str]:
@@ -79,6 +84,7 @@ class HeldSessions:
 
     def expect(self, session_id: str) -> None:
         self._held.add(session_id)
+        self._on_change()
 
     def is_held(self, session_id: str) -> bool:
         return session_id in self._held
@@ -86,16 +92,18 @@ class HeldSessions:
     def let_go(self, session_id: str) -> bool:
         found = session_id in self._held
         self._held.discard(session_id)
+        self._on_change()
         return found
 
 
 class SimulatedWorker:
-    def __init__(self, name: str, fleet: "SimulatedFleet") -> None:
+    def __init__(self, name: str, fleet: "SimulatedFleet", *, sessions: int) -> None:
         self.name = name
         self._fleet = fleet
         self.store = open_store(fleet.settings, retries=0)
-        self.held = HeldSessions()
-        self.heard = 0
+        self.held = HeldSessions(self._follow_news)
+        # Messages from Redis, but for marks.
+        self.listens, self.heard, self.marks = False, 0, 0
         self.ended: deque[str] = deque()
         self._runner = JobRunner(
             store=self.store,
@@ -113,31 +121,43 @@ class SimulatedWorker:
         )
         self._notifications = self._listen()
         self._consumer = self._consume()
+        hooks._store = self.store  # noqa: SLF001  # where looks find that of their process
         self._looks = [look(self._parent()) for look in _LOOKS]
-        for look in self._looks:
-            look.store = self.store
         self.renew_lease()
+        for _ in range(sessions):
+            self.hold_session()
+        self._notifications.start()
 
     def _listen(self) -> Notifications:
-        channels = [
-            keys.JOB_CANCEL_CHANNEL,
-            keys.SESSION_ENDED_CHANNEL,
-            keys.VIEWERS_CHANGED_CHANNEL,
-            keys.expired_channel(self.store.database),
-        ]
-        notifications = Notifications(
-            self.store.client,
-            {channel: self._hear for channel in channels},
-            on_gap=lambda: None,
+        channels = [keys.JOB_CANCEL_CHANNEL, keys.worker_cancels(self.name)]
+        notifications = Notifications(self.store.client, dict.fromkeys(channels, self._hear), on_gap=self._note_open)
+        self._news = SessionNews(
+            notifications,
+            database=self.store.database,
+            on_open=self._look_for_end,
+            on_ended=self._hear_of_end,
+            on_viewers=self._hear,
         )
-        notifications.start()
         return notifications
 
+    def _follow_news(self) -> None:
+        self._news.follow(set(self.held.ids))
+
+    def _note_open(self) -> None:
+        self.listens = True
+
     def _hear(self, message: str) -> None:
-        self.heard += 1
-        session_id = keys.session_of(message) or message
-        if self.held.is_held(session_id):
-            self.ended.append(session_id)
+        if message == _MARK:
+            self.marks += 1
+        else:
+            self.heard += 1
+
+    def _look_for_end(self, session_id: str) -> None:
+        self.store.sessions.workers_of([session_id])
+
+    def _hear_of_end(self, session_id: str) -> None:
+        self._hear(session_id)
+        self.ended.append(session_id)
 
     def _consume(self) -> Consumer:
         channel = self._fleet.connection.channel()
@@ -210,12 +230,15 @@ class SimulatedWorker:
             sessions=len(self.held.ids),
             session_limit=SESSION_LIMIT,
             browser_version="1.0",
+            top_sessions=[
+                TopSession(id=one, memory_bytes=2**26, responses=0) for one in self.held.ids[:TOP_SESSIONS_MAX]
+            ],
         )
 
     def take_in_hand(self, job_id: str) -> None:
         """A message that asks for that job."""
         self.store.messages.take(
-            self.name, Message(id=new_id("msg"), queue=CAPTURES_QUEUE, task=RUN_CAPTURE, argument=job_id)
+            self.name, Message(id=str(uuid4()), queue=CAPTURES_QUEUE, task=RUN_CAPTURE, argument=job_id)
         )
 
     def look_at_sessions(self) -> None:
@@ -247,7 +270,9 @@ class SimulatedWorker:
         """One that runs here, by the shortest way."""
         session_id, job_id = new_id("ses"), new_id("job")
         sessions = self.store.sessions
-        sessions.create(session_id, ttl=600, max_lifetime=_LIFETIME.seconds, metadata={}, options_json="{}", job_id=job_id)
+        sessions.create(
+            session_id, ttl=600, max_lifetime=_LIFETIME.seconds, metadata={}, options_json="{}", job_id=job_id
+        )
         self.store.session_jobs.release(session_id, "", job_id)
         self.store.session_moves.start(session_id, self.name)
         sessions.renew(session_id)
@@ -273,7 +298,7 @@ class SimulatedFleet:
             sessions_per_worker=SESSION_LIMIT,
         )
         self.storage: ArtifactStorage = open_storage(self.settings.artifacts_url)
-        self.counts = hooks._counts = _Counts()
+        self.counts = hooks._counts = _Counts()  # noqa: SLF001  # where looks find those of their process
         self.store: Store = open_store(self.settings, retries=0)
         self.celery = Celery("fleet", broker=redis_url)
         self.shared_queues = [Queue(name, Exchange(name), routing_key=name) for name in SHARED_QUEUES]
@@ -289,10 +314,8 @@ class SimulatedFleet:
         self.app = create_app(self.settings)
         self.api: FlaskClient = self.app.test_client()
         self.store.sessions.ensure_expiry_is_told()
-        self.workers = [SimulatedWorker(f"worker@{number}", self) for number in range(workers)]
-        for worker in self.workers:
-            for _ in range(sessions):
-                worker.hold_session()
+        self.workers = [SimulatedWorker(f"worker@{number}", self, sessions=sessions) for number in range(workers)]
+        self.until(lambda: all(worker.listens for worker in self.workers))
         self.drain()
 
     def __enter__(self) -> Self:
@@ -313,6 +336,13 @@ class SimulatedFleet:
     @property
     def heard(self) -> int:
         return sum(worker.heard for worker in self.workers)
+
+    def hear_all(self) -> None:
+        """Until every worker has heard what was told so far."""
+        wanted = [worker.marks + 1 for worker in self.workers]
+        for worker in self.workers:
+            self.store.client.publish(keys.worker_cancels(worker.name), _MARK)
+        self.until(lambda: [worker.marks for worker in self.workers] == wanted)
 
     def drain(self) -> None:
         """Until no message comes."""
