@@ -53,6 +53,8 @@ def _measure(fleet: SimulatedFleet, name: str, prepare: Callable[[SimulatedFleet
             work.step(one)
     fleet.drain()
     fleet.hear_all()
+    for worker in _some(fleet):
+        worker.keep_lease()
     return Measured(name, len(fleet.workers), cost, (fleet.heard - heard) / len(work.of))
 
 

@@ -124,6 +124,7 @@ class SimulatedWorker:
         hooks._store = self.store  # noqa: SLF001  # where looks find that of their process
         self._looks = [look(self._parent()) for look in _LOOKS]
         self.renew_lease()
+        self.keep_lease()
         for _ in range(sessions):
             self.hold_session()
         self._notifications.start()
@@ -222,11 +223,16 @@ class SimulatedWorker:
         self.store.workers.renew(self._report())
         self.store.workers.is_asked_to_drain(self.name)
 
+    def keep_lease(self) -> None:
+        """For as long as the simulation may take."""
+        self.store.client.expire(keys.worker(self.name), _LIFETIME)
+
     def _report(self) -> WorkerReport:
         return WorkerReport(
             name=self.name,
             started_at=utc_now(),
-            reported_at=utc_now(),
+            # Nobody renews it while something else is measured.
+            reported_at=utc_now() + _LIFETIME,
             sessions=len(self.held.ids),
             session_limit=SESSION_LIMIT,
             browser_version="1.0",

@@ -16,8 +16,8 @@ _NOT_WORK = {"cmdstat_brpop", "cmdstat_info", "cmdstat_ping"}
 
 @dataclass
 class Cost:
-    """Of one operation. `commands`: also those within scripts. `redis_us`: Redis' time in commands. `cpu_ms`: of this
-    process.
+    """Of one operation. `commands`: also those within scripts. `redis_us`: Redis' time in commands. `cpu_ms`: of the
+    calling thread.
     """
 
     commands: float = 0
@@ -32,9 +32,9 @@ class Cost:
 def cost_of(client: RedisClient, operations: int) -> Iterator[Cost]:
     """Filled in at the end, for each of so many operations."""
     cost = Cost()
-    first, before, cpu = _read(client), _read(client), time.process_time()
+    first, before, cpu = _read(client), _read(client), time.thread_time()
     yield cost
-    cpu_seconds, after = time.process_time() - cpu, _read(client)
+    cpu_seconds, after = time.thread_time() - cpu, _read(client)
     calls = {name: after.calls[name] - before.calls.get(name, 0) for name in after.calls}
     cost.by_command = {name.removeprefix("cmdstat_"): count / operations for name, count in calls.items() if count}
     cost.commands = sum(calls.values()) / operations

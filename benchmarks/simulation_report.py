@@ -33,14 +33,14 @@ def table(measured: Sequence[Measured]) -> str:
 
 
 def plot(measured: Sequence[Measured], path: Path) -> None:
-    figure, all_axes = plt.subplots(len(_FIGURES), 1, figsize=(9, 16), sharex=True)
+    figure, all_axes = plt.subplots(len(_FIGURES), 1, figsize=(9, 15), sharex=True)
     for (name, value), axes in zip(_FIGURES.items(), all_axes, strict=True):
         for operation in dict.fromkeys(one.operation for one in measured):
             points = [(one.workers, value(one)) for one in measured if one.operation == operation]
             axes.plot([workers for workers, _ in points], [y for _, y in points], marker="o", label=operation)
         axes.set_ylabel(f"{name} per operation")
         axes.set_xscale("log")
-        axes.set_yscale("symlog")
+        axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(bottom=0)
     all_axes[0].legend(fontsize="x-small", ncols=2)
     all_axes[-1].set_xlabel("workers")
