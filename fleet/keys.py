@@ -4,7 +4,6 @@ Keys of one session, and keys of one job, share a hash tag, so that a script or 
 on one node of a Redis Cluster. `CATALOGUE` says of each key who writes it, who reads it, and when it ends.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +23,10 @@ QUEUE_ALERT_SECONDS: Final = 300
 STORAGE_STATE_SECONDS: Final = 60
 # An API that ends without a word takes its viewers along after this.
 VIEWER_LEASE_SECONDS: Final = 30
+# Of all workers one looks for lost messages, and no more often than this.
+LOST_LOOK_SECONDS: Final = 10
+# In large fleets sessions are counted for all readers, and no more often than this.
+SESSION_COUNTS_SECONDS: Final = 10
 # The last frame of a page that rests, renewed while somebody watches.
 FRAME_SECONDS: Final = 15
 
@@ -57,6 +60,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:session:{id}:frame", "string", "15 s, renewed while it is watched", "store.frames", "API"),
     CatalogueEntry("fleet:viewers", "zset", "30 s, renewed", "store.viewers", "API"),
     CatalogueEntry("fleet:sessions", "zset", "8 days, renewed", "store.sessions", "API"),
+    CatalogueEntry("fleet:sessions:counts", "string", "10 s", "store.session_counts", "API"),
     CatalogueEntry("fleet:job:{id}", "hash", "FLEET_JOB_TTL", "store.jobs", "API, worker"),
     CatalogueEntry("fleet:job:{id}:request", "string", "FLEET_JOB_TTL", "store.jobs", "worker"),
     CatalogueEntry("fleet:job:{id}:storage_state", "string", "60 s, or when it is read", "store.storage_states", "API"),
@@ -74,17 +78,22 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:workers:able", "string", "8 days, renewed", "store.workers, store.fleet_state", "API"),
     CatalogueEntry("fleet:workers:lost", "zset", "2 min", "store.workers", "API"),
     CatalogueEntry("fleet:waiting:QUEUE:high", "string", "5 min, renewed", "store.waiting", "API"),
+    CatalogueEntry("fleet:waiting:QUEUE:look", "string", "10 s", "store.waiting", "worker"),
 )
 
-# Pub/sub channels hold nothing. Payload: a session id, a job id; a session's own channels say what is theirs.
-SESSION_ENDED_CHANNEL: Final = "fleet:events:session-ended"
+# Pub/sub channels hold nothing. Payload: a job id. Every process of the API hears of ended jobs; every host hears of
+# jobs that are to be cancelled and whose worker does not listen.
 JOB_ENDED_CHANNEL: Final = "fleet:events:job-ended"
 JOB_CANCEL_CHANNEL: Final = "fleet:events:job-cancel"
-VIEWERS_CHANGED_CHANNEL: Final = "fleet:events:viewers-changed"
 
-_SESSION_KEY: Final = re.compile(r"fleet:session:\{(ses_[a-z2-7]+)\}")
+# What is told on the channel of a session's news.
+NEWS_ENDED: Final = "ended"
+NEWS_VIEWERS: Final = "viewers"
+# What Redis tells on the channel of a key that has come to its end.
+EXPIRED: Final = "expired"
 
 SESSION_INDEX: Final = "fleet:sessions"
+SESSION_COUNTS: Final = "fleet:sessions:counts"
 # The limits library spells what follows it: strategy, client, rate.
 RATE_PREFIX: Final = "fleet:rate"
 JOB_INDEX: Final = "fleet:jobs"
@@ -169,6 +178,11 @@ def waiting_high(queue: str) -> str:
     return f"{waiting(queue)}:high"
 
 
+def waiting_look(queue: str) -> str:
+    """Somebody has just looked for its lost messages."""
+    return f"{waiting(queue)}:look"
+
+
 def throughput(queue: str, bucket: int | str) -> str:
     return f"fleet:throughput:{queue}:{bucket}"
 
@@ -197,15 +211,21 @@ def worker_drain(name: str) -> str:
     return f"{worker(name)}:drain"
 
 
-def expired_channel(database: int) -> str:
-    """Where Redis itself tells which key has come to its end; the payload is the key."""
-    return f"__keyevent@{database}__:expired"
+def worker_cancels(name: str) -> str:
+    """The channel of jobs that this worker runs and that are to be cancelled."""
+    return f"{JOB_CANCEL_CHANNEL}:{name}"
 
 
-def session_of(key: str) -> str | None:
-    """The id of the session whose own key this is, None for any other key."""
-    found = _SESSION_KEY.fullmatch(key)
-    return found[1] if found else None
+def session_expiry(database: int, session_id: str) -> str:
+    """Where Redis itself tells what becomes of the session's key; the payload is `EXPIRED`, or another word."""
+    return f"__keyspace@{database}__:{session(session_id)}"
+
+
+def session_news(session_id: str) -> str:
+    """The channel on which the host that holds the session, and whoever serves its viewers, hear that it was ended or
+    that its viewers have changed. One of each session: in a large fleet, most are of no concern to most.
+    """
+    return f"fleet:events:news:{session_id}"
 
 
 def session_events(session_id: str) -> str:

@@ -31,6 +31,7 @@ app.conf.update(
     worker_direct=True,
     # As many messages as children: what waits, waits in Redis, where other workers can take it.
     worker_prefetch_multiplier=1,
+    worker_consumer="workers.consumer:Consumer",
     worker_send_task_events=True,
     task_send_sent_event=True,
     worker_hijack_root_logger=False,

@@ -78,6 +78,12 @@ def counts() -> WorkerCounts:
     return _counts
 
 
+def node_store() -> Store:
+    """The Celery parent's one connection to the store, once the node has been started."""
+    assert _store is not None  # noqa: S101  # Celery sends worker_init first
+    return _store
+
+
 def _configure_logs(sender: str, **_: Any) -> None:
     """`sender`: the name of the worker."""
     configure_logs(settings().log_level, settings().log_format, expected=_EXPECTED, part="worker", worker=sender)

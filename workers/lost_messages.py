@@ -36,8 +36,11 @@ class LostMessages(RegularLook):
 
     def _look_at(self, queue: SharedQueue, consumer: Any) -> None:
         waiting = self.store.waiting.since_before(queue, utc_now() - _AGE, limit=_AT_ONCE)
+        # One worker looks for all: in a large fleet it is much to read.
+        if not waiting or not self.store.waiting.claim_look(queue):
+            return
         # Those whose message waits have their turn yet.
-        if not waiting or _messages(queue, consumer):
+        if _messages(queue, consumer):
             return
         in_hand = self._in_hand()
         for job_id in waiting:
@@ -51,8 +54,7 @@ class LostMessages(RegularLook):
 
     def _in_hand(self) -> set[str]:
         """What the workers' messages are about."""
-        names = [report.name for report in self.store.workers.alive()]
-        return {message.argument for name in names for message in self.store.messages.in_hand(name)}
+        return {message.argument for message in self.store.messages.in_hand(*self.store.workers.names())}
 
 
 def _argument(queue: SharedQueue, job: Job) -> str:

@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 
 from celery import bootsteps
 
-from fleet.settings import settings
-from fleet.store import Store, open_store
-from workers.hooks import counts
+from fleet.store import Store
+from workers.hooks import node_store
 
 
 class RegularLook(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publishes no types
@@ -20,8 +19,8 @@ class RegularLook(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery publ
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
-        # A look must not keep the consumer waiting: what cannot be read now is read by the next one.
-        self.store: Store = open_store(settings(), retries=0, on_session_end=counts().session_ended)
+        # Without retries, for a look must not keep the consumer waiting: what cannot be read now is read by the next.
+        self.store: Store = node_store()
         self._timer: Any = None
 
     def look(self, consumer: Any) -> None:

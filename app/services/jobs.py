@@ -35,7 +35,7 @@ class JobService:
         if job.state is JobState.QUEUED:
             job = self._cancel_queued(job)
         if job.state is JobState.RUNNING:
-            self._store.jobs.ask_to_cancel(job_id)
+            self._store.jobs.ask_to_cancel(job)
         return job
 
     def _cancel_queued(self, job: Job) -> Job:

@@ -49,12 +49,7 @@ class ViewerHub:
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._look_now: asyncio.Event
-        ended, expired = keys.SESSION_ENDED_CHANNEL, keys.expired_channel(store.database)
-        self._notifications = Notifications(
-            store.client,
-            {ended: self._hear_of_end, expired: self._hear_of_expiry},
-            on_gap=lambda: self._in_loop(self._look_now.set),
-        )
+        self._notifications = Notifications(store.client, {}, on_gap=lambda: self._in_loop(self._look_now.set))
 
     @property
     def count(self) -> int:
@@ -144,6 +139,9 @@ class ViewerHub:
     async def _listen_for(self, seat: Seat, watched: WatchedSession) -> None:
         """Before it is answered, so that it misses nothing of what it brings about from then on."""
         session_id = seat.viewer.session_id
+        await self._listen(session_id, watched, keys.session_news(session_id), self._end_listener(session_id))
+        expiry = keys.session_expiry(self._store.database, session_id)
+        await self._listen(session_id, watched, expiry, self._end_listener(session_id))
         await self._listen(session_id, watched, keys.session_events(session_id), self._event_listener(session_id))
         if seat.viewer.frames is not None:
             frames = keys.session_frames(session_id)
@@ -185,6 +183,13 @@ class ViewerHub:
             if frame is not None:
                 self._on_picture(session_id, _picture(frame))
 
+    def _end_listener(self, session_id: str) -> Heard:
+        def heard(word: str) -> None:
+            if word in {keys.NEWS_ENDED, keys.EXPIRED}:
+                self._in_loop(self._on_end, session_id)
+
+        return heard
+
     def _event_listener(self, session_id: str) -> Heard:
         return lambda message: self._in_loop(self._on_event, session_id, message)
 
@@ -210,13 +215,6 @@ class ViewerHub:
         # The host does not wait for it for ever.
         with contextlib.suppress(StoreUnavailable):
             self._store.asks.send(session_id, Delivered(frame=number))
-
-    def _hear_of_expiry(self, key: str) -> None:
-        if (session_id := keys.session_of(key)) is not None:
-            self._hear_of_end(session_id)
-
-    def _hear_of_end(self, session_id: str) -> None:
-        self._in_loop(self._on_end, session_id)
 
     def _on_end(self, session_id: str) -> None:
         if watched := self._watched.get(session_id):

@@ -20,6 +20,7 @@ from fleet.store.rate import RateStore
 from fleet.store.responses import ResponseStore
 from fleet.store.room import Room
 from fleet.store.scripts import ScriptStore
+from fleet.store.session_counts import SessionCountStore
 from fleet.store.session_jobs import SessionJobStore
 from fleet.store.session_moves import SessionMoveStore
 from fleet.store.sessions import SessionStore
@@ -107,5 +108,5 @@ def open_store(
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
         key_tries=RateStore(client, settings.redis_url, rate=_KEY_TRIES),
         workers=workers,
-        fleet_state=FleetStateStore(client, waiting),
+        fleet_state=FleetStateStore(client, waiting, SessionCountStore(client)),
     )

@@ -1,6 +1,5 @@
-"""What is known of the whole fleet at one moment, read in two round trips however large it is."""
+"""What is known of the whole fleet at one moment, read in a few round trips however large it is."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -12,10 +11,8 @@ from fleet.models.session import SessionState
 from fleet.models.worker import WorkerReport
 from fleet.queues import SHARED_QUEUES, SharedQueue
 from fleet.store.connection import RedisClient
+from fleet.store.session_counts import SessionCountStore
 from fleet.store.waiting import WaitingStore
-
-# Newest first; more than a fleet that this page is for will hold.
-_SESSIONS_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,6 @@ class _Index:
     workers: dict[str, float]
     lost: dict[str, float]
     able_at: str | None
-    sessions: list[str]
     viewers: int
     # Of each shared queue: how many wait, and since when too many do.
     queues: list[tuple[int, str | None]]
@@ -74,25 +70,25 @@ class _Index:
 class _Details:
     workers: list[WorkerReport]
     messages: int
-    # State and number of jobs on the list, of those that have not ended.
-    sessions: list[tuple[SessionState, int]]
 
 
 class FleetStateStore:
-    def __init__(self, client: RedisClient, waiting: WaitingStore) -> None:
+    def __init__(self, client: RedisClient, waiting: WaitingStore, session_counts: SessionCountStore) -> None:
         self._client = client
+        self._session_counts = session_counts
         self._waiting = waiting
 
     def read(self) -> FleetState:
         index = self._read_index()
         found = self._read_details(index)
+        sessions = self._session_counts.read()
         queues = zip(SHARED_QUEUES, index.queues, strict=True)
         return FleetState(
             workers=sorted(found.workers, key=lambda report: report.name),
             lost=_lost(index, {report.name for report in found.workers}),
             unable_since=None if any(one.takes_work for one in found.workers) else self._able_at(index),
-            sessions=dict(Counter(state for state, _ in found.sessions)),
-            jobs_waiting=sum(_waiting(state, jobs) for state, jobs in found.sessions),
+            sessions=sessions.by_state,
+            jobs_waiting=sessions.jobs_waiting,
             messages=found.messages,
             queues=[self._queue(name, waiting, noted) for name, (waiting, noted) in queues],
             viewers=index.viewers,
@@ -104,17 +100,15 @@ class FleetStateStore:
             batch.zrange(keys.WORKER_INDEX, 0, -1, withscores=True)
             batch.zrangebyscore(keys.WORKERS_LOST, now - WORKER_LOST_STAYS.total_seconds(), "+inf", withscores=True)
             batch.get(keys.WORKERS_ABLE)
-            batch.zrevrange(keys.SESSION_INDEX, 0, _SESSIONS_MAX - 1)
             batch.zcount(keys.VIEWERS, f"({now * 1000}", "+inf")
             for queue in SHARED_QUEUES:
                 batch.zcard(keys.waiting(queue))
                 batch.get(keys.waiting_high(queue))
-            workers, lost, able_at, sessions, viewers, *queues = batch.execute()
+            workers, lost, able_at, viewers, *queues = batch.execute()
         return _Index(
             workers=dict(workers),
             lost=dict(lost),
             able_at=able_at,
-            sessions=sessions,
             viewers=viewers,
             queues=list(zip(queues[::2], queues[1::2], strict=True)),
         )
@@ -124,20 +118,10 @@ class FleetStateStore:
             for name in index.workers:
                 batch.get(keys.worker(name))
                 batch.hlen(keys.worker_messages(name))
-            for session_id in index.sessions:
-                batch.hget(keys.session(session_id), "state")
-                batch.llen(keys.session_jobs(session_id))
             answers = batch.execute()
-        of_workers, of_sessions = answers[: 2 * len(index.workers)], answers[2 * len(index.workers) :]
-        states, jobs = of_sessions[::2], of_sessions[1::2]
-        ended = [one for one, state in zip(index.sessions, states, strict=True) if state is None]
-        if ended:
-            # As whoever lists them does: nobody else looks at those that ended by their TTL.
-            self._client.zrem(keys.SESSION_INDEX, *ended)
         return _Details(
-            workers=[WorkerReport.model_validate_json(report) for report in of_workers[::2] if report],
-            messages=sum(of_workers[1::2]),
-            sessions=[(SessionState(state), count) for state, count in zip(states, jobs, strict=True) if state],
+            workers=[WorkerReport.model_validate_json(report) for report in answers[::2] if report],
+            messages=sum(answers[1::2]),
         )
 
     def _able_at(self, index: _Index) -> datetime:
@@ -152,11 +136,6 @@ class FleetStateStore:
     def _queue(self, name: SharedQueue, waiting: int, noted: str | None) -> QueueState:
         since = self._waiting.high_since(name, waiting, noted)
         return QueueState(name=name, waiting=waiting, limit=self._waiting.limit, high_since=since)
-
-
-def _waiting(state: SessionState, jobs: int) -> int:
-    """The head of the list runs; a creation waits in its queue, and nothing runs in a session without a context."""
-    return jobs if state in {SessionState.RESTORING, SessionState.DRAINING} else max(0, jobs - 1)
 
 
 def _lost(index: _Index, reporting: set[str]) -> list[LostWorker]:

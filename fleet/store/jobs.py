@@ -76,9 +76,11 @@ class JobStore:
             batch.publish(keys.JOB_ENDED_CHANNEL, job_id)
             batch.execute()
 
-    def ask_to_cancel(self, job_id: str) -> None:
-        """Tells the browser host that runs the job, if one does."""
-        self._client.publish(keys.JOB_CANCEL_CHANNEL, job_id)
+    def ask_to_cancel(self, job: Job) -> None:
+        """Tells the browser host that runs the job; if that is gone, all of them, for whichever runs it next."""
+        heard = job.worker is not None and self._client.publish(keys.worker_cancels(job.worker), job.id)
+        if not heard:
+            self._client.publish(keys.JOB_CANCEL_CHANNEL, job.id)
 
     def newest(self, *, limit: int, cursor: Cursor | None) -> Page[Job]:
         return read_page(self._client, keys.JOB_INDEX, self._get_many, limit=limit, cursor=cursor)

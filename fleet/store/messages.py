@@ -37,6 +37,10 @@ class MessageStore:
     def drop(self, worker: str, message_id: str) -> None:
         self._client.hdel(keys.worker_messages(worker), message_id)
 
-    def in_hand(self, worker: str) -> list[Message]:
-        held = cast("dict[str, str]", self._client.hgetall(keys.worker_messages(worker)))
-        return [Message(message_id, *json.loads(parts)) for message_id, parts in held.items()]
+    def in_hand(self, *workers: str) -> list[Message]:
+        """Of all of them."""
+        with self._client.pipeline(transaction=False) as batch:
+            for worker in workers:
+                batch.hgetall(keys.worker_messages(worker))
+            held = cast("list[dict[str, str]]", batch.execute())
+        return [Message(message_id, *json.loads(parts)) for of_one in held for message_id, parts in of_one.items()]

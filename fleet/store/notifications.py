@@ -3,7 +3,7 @@
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from redis.client import PubSub
@@ -19,10 +19,22 @@ _BACKOFF_CAP_SECONDS = 5.0
 Heard = Callable[[str], None]
 
 
+def _nothing() -> None:
+    pass
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, eq=False)
-class _Channel:
+class Channel:
+    """`heard`: called with each message. `on_open`: when messages come, once more after each reconnection. Both in the
+    listening thread.
+    """
+
     heard: Heard
-    on_open: Callable[[], None]
+    on_open: Callable[[], None] = _nothing
 
 
 class Notifications:
@@ -38,8 +50,11 @@ class Notifications:
         # Only the listening thread speaks on its connection; others say here what they want, and wake it.
         self._lock = threading.Lock()
         self._wake = keys.wake_up(new_id("wak"))
-        self._channels = {name: _Channel(heard, _nothing) for name, heard in channels.items()}
-        self._channels[self._wake] = _Channel(_ignore, _nothing)
+        # Never changed, only replaced: whoever holds the same one has nothing to follow.
+        self._channels = {
+            self._wake: Channel(_ignore),
+            **{name: Channel(heard) for name, heard in channels.items()},
+        }
 
     def start(self) -> None:
         self._thread.start()
@@ -50,20 +65,22 @@ class Notifications:
         if self._thread.is_alive():
             self._thread.join(timeout=2 * _POLL_SECONDS)
 
-    def listen(self, channel: str, heard: Heard, *, on_open: Callable[[], None] | None = None) -> None:
-        """From now on to this channel too. `on_open` is called when messages come, in the listening thread; once more
-        after each reconnection.
-        """
-        with self._lock:
-            self._channels[channel] = _Channel(heard, on_open or _nothing)
-        self._tell_thread()
+    def listen(self, channel: str, heard: Heard, *, on_open: Callable[[], None] = _nothing) -> None:
+        """From now on to this channel too."""
+        self.exchange({channel: Channel(heard, on_open)}, ())
 
     def forget(self, channel: str) -> None:
+        self.exchange({}, {channel})
+
+    def exchange(self, new: Mapping[str, Channel], old: Collection[str]) -> None:
+        """From now on to the new channels too, and to the old ones no more."""
         with self._lock:
-            self._channels.pop(channel, None)
+            self._channels = {**{name: one for name, one in self._channels.items() if name not in old}, **new}
         self._tell_thread()
 
     def _tell_thread(self) -> None:
+        if not self._thread.is_alive():
+            return
         # Without it, the thread looks after its poll, or when it has connected again.
         with contextlib.suppress(StoreUnavailable):
             self._client.publish(self._wake, "")
@@ -80,41 +97,32 @@ class Notifications:
 
     def _listen(self) -> None:
         pubsub: PubSub = self._client.pubsub()  # type: ignore[no-untyped-call]
-        subscribed: dict[str, _Channel] = {}
         with translated_errors(), pubsub:
-            self._follow(pubsub, subscribed)
+            subscribed = self._follow(pubsub, {})
             self._on_gap()
             while not self._stopping.is_set():
                 message = pubsub.get_message(timeout=_POLL_SECONDS)
                 if message is not None:
                     self._hand_on(message)
-                self._follow(pubsub, subscribed)
+                subscribed = self._follow(pubsub, subscribed)
 
-    def _follow(self, pubsub: PubSub, subscribed: dict[str, _Channel]) -> None:
-        with self._lock:
-            wanted = dict(self._channels)
+    def _follow(self, pubsub: PubSub, subscribed: dict[str, Channel]) -> dict[str, Channel]:
+        """What it is subscribed to now."""
+        wanted = self._channels
+        if wanted is subscribed:
+            return subscribed
         # One that was forgotten and is wanted again is told anew that it is open.
         if new := [name for name, channel in wanted.items() if subscribed.get(name) is not channel]:
             pubsub.subscribe(*new)
         if old := subscribed.keys() - wanted.keys():
             pubsub.unsubscribe(*old)
-        subscribed.clear()
-        subscribed |= wanted
+        return wanted
 
     def _hand_on(self, message: dict[str, str]) -> None:
-        with self._lock:
-            channel = self._channels.get(message["channel"])
+        channel = self._channels.get(message["channel"])
         if channel is None:
             return
         if message["type"] == "subscribe":
             channel.on_open()
         elif message["type"] == "message":
             channel.heard(message["data"])
-
-
-def _nothing() -> None:
-    pass
-
-
-def _ignore(_: str) -> None:
-    pass

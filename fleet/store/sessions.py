@@ -163,7 +163,7 @@ class SessionStore:
         )
         with self._client.pipeline(transaction=False) as batch:
             batch.zrem(keys.SESSION_INDEX, session_id)
-            batch.publish(keys.SESSION_ENDED_CHANNEL, session_id)
+            batch.publish(keys.session_news(session_id), keys.NEWS_ENDED)
             batch.execute()
         if ended:
             self._on_end(reason)
@@ -201,8 +201,8 @@ class SessionStore:
         """Has Redis publish which keys expire. False: it does not let itself be configured; the sweep remains."""
         try:
             flags = str(self._client.config_get(_EVENTS)[_EVENTS])
-            if not ({"E"} <= set(flags) and {"x", "A"} & set(flags)):
-                self._client.config_set(_EVENTS, "".join(sorted({*flags, "E", "x"})))
+            if not ({"K"} <= set(flags) and {"x", "A"} & set(flags)):
+                self._client.config_set(_EVENTS, "".join(sorted({*flags, "K", "x"})))
         except ResponseError:
             return False
         return True

@@ -28,7 +28,7 @@ class ViewerStore:
             raise self._full()
         with self._client.pipeline(transaction=False) as batch:
             self._keep_of_session(batch, viewer)
-            batch.publish(keys.VIEWERS_CHANGED_CHANNEL, viewer.session_id)
+            batch.publish(keys.session_news(viewer.session_id), keys.NEWS_VIEWERS)
             batch.execute()
 
     def check_room(self) -> None:
@@ -53,7 +53,7 @@ class ViewerStore:
         with self._client.pipeline(transaction=False) as batch:
             batch.zrem(keys.VIEWERS, viewer.id)
             batch.zrem(keys.session_viewers(viewer.session_id), viewer.model_dump_json())
-            batch.publish(keys.VIEWERS_CHANGED_CHANNEL, viewer.session_id)
+            batch.publish(keys.session_news(viewer.session_id), keys.NEWS_VIEWERS)
             batch.execute()
 
     def count(self) -> int:

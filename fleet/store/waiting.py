@@ -53,6 +53,10 @@ class WaitingStore:
             "list[str]", self._client.zrange(keys.waiting(queue), "-inf", latest, byscore=True, offset=0, num=limit)
         )
 
+    def claim_look(self, queue: SharedQueue) -> bool:
+        """Whether the caller is the one worker to look for its lost messages now."""
+        return bool(self._client.set(keys.waiting_look(queue), "1", nx=True, ex=keys.LOST_LOOK_SECONDS))
+
     def length(self, queue: SharedQueue) -> int:
         return self._client.zcard(keys.waiting(queue))
 

@@ -52,6 +52,10 @@ class WorkerStore:
                 batch.get(keys.worker(name))
             return [WorkerReport.model_validate_json(report) for report in batch.execute() if report]
 
+    def names(self) -> list[str]:
+        """Of those that are alive."""
+        return cast("list[str]", self._client.zrangebyscore(keys.WORKER_INDEX, self._oldest(), "+inf"))
+
     def report(self, name: str) -> WorkerReport | None:
         """None: it is not alive."""
         found = cast("str | None", self._client.get(keys.worker(name)))

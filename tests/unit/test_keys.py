@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from fleet import keys
-from fleet.ids import new_id
 
 _ROOT = Path(__file__).parents[2]
 
@@ -33,6 +32,7 @@ _SPELLED = {
     "idempotency": keys.idempotency("HASH"),
     "slots": keys.slots("NAME"),
     "waiting_high": keys.waiting_high("QUEUE"),
+    "waiting_look": keys.waiting_look("QUEUE"),
     "throughput": keys.throughput("QUEUE", "BUCKET"),
     "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
@@ -43,8 +43,17 @@ _SPELLED = {
     "workers_able": keys.WORKERS_ABLE,
     "workers_lost": keys.WORKERS_LOST,
     "viewers": keys.VIEWERS,
+    "counts_of_sessions": keys.SESSION_COUNTS,
 }
-_CHANNELS = {"expired_channel", "session_events", "session_frames", "session_asks", "wake_up"}
+_CHANNELS = {
+    "session_expiry",
+    "session_news",
+    "session_events",
+    "session_frames",
+    "session_asks",
+    "worker_cancels",
+    "wake_up",
+}
 _PATTERNS = [entry.pattern for entry in keys.CATALOGUE]
 
 
@@ -52,18 +61,7 @@ def test_every_function_that_spells_a_key_is_looked_at_here() -> None:
     tree = ast.parse((_ROOT / "fleet/keys.py").read_text())
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
-    assert functions - _CHANNELS - {"session_of"} <= set(_SPELLED)
-
-
-def test_the_key_of_a_session_names_it() -> None:
-    session_id = new_id("ses")
-
-    assert keys.session_of(keys.session(session_id)) == session_id
-
-
-@pytest.mark.parametrize("key", [keys.session_jobs(new_id("ses")), keys.job(new_id("job")), "", "fleet:session:{x}"])
-def test_no_other_key_is_taken_for_that_of_a_session(key: str) -> None:
-    assert keys.session_of(key) is None
+    assert functions - _CHANNELS <= set(_SPELLED)
 
 
 @pytest.mark.parametrize("name", _SPELLED)

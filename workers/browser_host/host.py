@@ -40,6 +40,7 @@ from workers.browser_host.open_context import ContextOpener
 from workers.browser_host.response_recorder import ResponseRecorders
 from workers.browser_host.restoration import Restoration
 from workers.browser_host.session_memory import SessionMemory
+from workers.browser_host.session_news import SessionNews
 from workers.browser_host.sessions import HeldSession, Sessions
 from workers.browser_host.sweep import Sweep
 from workers.link.server import HostServer
@@ -48,6 +49,8 @@ from workers.node_folder import process_record
 from workers.process_table import tree
 
 _WARNING_LOOK_SECONDS = 5.0
+# Changes are followed at once; this is for what failed.
+_NEWS_LOOK_SECONDS = 5.0
 # Changes are told; this is for what was missed, for leases that ran out, and for sessions that have come here.
 _VIEWERS_LOOK_SECONDS = 5.0
 _MEMORY_LOOK_SECONDS = 5.0
@@ -104,6 +107,7 @@ class BrowserHost:
         opener = ContextOpener(self._keeper, ResponseRecorders(store.responses))
         self._restoration = Restoration(store, opener, self._egress, counts, worker_name=self._name)
         self._checkpoints = Checkpoints(store.checkpoints, self._name)
+        self._held_changed = asyncio.Event()
         self._sessions = Sessions(
             opener,
             self._egress,
@@ -111,6 +115,7 @@ class BrowserHost:
             rebuild=self._restoration.rebuild,
             readopt=self._restoration.readopt,
             after_use=self._checkpoints.after_use,
+            on_change=self._held_changed.set,
         )
         self._gate = Gate()
         self._commands = Commands(self._keeper, self._sessions, Captures(self._egress), self._gate)
@@ -165,6 +170,7 @@ class BrowserHost:
         self._keep(asyncio.create_task(self._rebuild(self._sessions.ids)))
         duties = [
             asyncio.create_task(_every(keys.WORKER_LEASE_SECONDS / 3, self._report, at_once_when=self._report_now)),
+            asyncio.create_task(_every(_NEWS_LOOK_SECONDS, self._follow_news, at_once_when=self._held_changed)),
             asyncio.create_task(_every(_WARNING_LOOK_SECONDS, self._warn_of_expiry)),
             asyncio.create_task(_every(_VIEWERS_LOOK_SECONDS, self._live.look, at_once_when=self._viewers_changed)),
             asyncio.create_task(_every(_MEMORY_LOOK_SECONDS, self._measure_sessions)),
@@ -223,16 +229,14 @@ class BrowserHost:
         def cancel(job_id: str) -> None:
             loop.call_soon_threadsafe(self._commands.cancel, job_id)
 
-        def expired(key: str) -> None:
-            if (session_id := keys.session_of(key)) is not None:
-                ended(session_id)
-
         def ended(session_id: str) -> None:
             loop.call_soon_threadsafe(self._on_session_ended, session_id)
 
-        def viewers_changed(session_id: str) -> None:
-            if self._sessions.is_held(session_id):
-                loop.call_soon_threadsafe(self._viewers_changed.set)
+        def look_for_end(session_id: str) -> None:
+            loop.call_soon_threadsafe(lambda: self._keep(asyncio.create_task(self._close_if_ended(session_id))))
+
+        def viewers_changed(_: str) -> None:
+            loop.call_soon_threadsafe(self._viewers_changed.set)
 
         def look_again() -> None:
             # A Redis that was started anew has forgotten what it was told to publish.
@@ -240,20 +244,30 @@ class BrowserHost:
                 _log.warning("Redis does not tell of expired keys; contexts are closed by the sweep alone")
             loop.call_soon_threadsafe(self._sweep_now.set)
 
-        channels = {
-            keys.JOB_CANCEL_CHANNEL: cancel,
-            keys.SESSION_ENDED_CHANNEL: ended,
-            keys.VIEWERS_CHANGED_CHANNEL: viewers_changed,
-            keys.expired_channel(self._store.database): expired,
-        }
+        channels = {keys.JOB_CANCEL_CHANNEL: cancel, keys.worker_cancels(self._name): cancel}
         notifications = Notifications(self._store.client, channels, on_gap=look_again)
+        self._news = SessionNews(
+            notifications,
+            database=self._store.database,
+            on_open=look_for_end,
+            on_ended=ended,
+            on_viewers=viewers_changed,
+        )
         notifications.start()
         return notifications
 
+    async def _follow_news(self) -> None:
+        await asyncio.to_thread(self._news.follow, set(self._sessions.ids))
+
     def _on_session_ended(self, session_id: str) -> None:
-        """Every host hears of every session; one that is being opened here finds out by itself."""
+        """One that was held a moment ago may be gone."""
         if session_id in self._sessions.ids:
             self._keep(asyncio.create_task(self._close_ended(session_id)))
+
+    async def _close_if_ended(self, session_id: str) -> None:
+        """It may have, before anybody listened for it."""
+        if session_id not in await asyncio.to_thread(self._store.sessions.workers_of, [session_id]):
+            self._on_session_ended(session_id)
 
     async def _close_ended(self, session_id: str) -> None:
         if await self._sessions.close(session_id):

@@ -43,7 +43,7 @@ AfterUse = Callable[[HeldSession], None]
 
 
 class Sessions:
-    def __init__(  # noqa: PLR0913  # what it opens with, its limit, and three calls
+    def __init__(  # noqa: PLR0913  # what it opens with, its limit, and four calls
         self,
         opener: ContextOpener,
         egress: EgressProxy,
@@ -52,9 +52,10 @@ class Sessions:
         rebuild: Rebuild,
         readopt: Readopt,
         after_use: AfterUse,
+        on_change: Callable[[], None],
     ) -> None:
         """`rebuild` makes a context for a held session that has none; `readopt` tells whether the one that it has is
-        still the session's; `after_use` is called when a job is done.
+        still the session's; `after_use` is called when a job is done, `on_change` when others are held than before.
         """
         self._opener = opener
         self._egress = egress
@@ -62,6 +63,7 @@ class Sessions:
         self._rebuild = rebuild
         self._readopt = readopt
         self._after_use = after_use
+        self._on_change = on_change
         self._held: dict[str, HeldSession] = {}
 
     @property
@@ -81,6 +83,7 @@ class Sessions:
         if len(self._held) >= self._limit:
             raise WorkerFull(f"This worker holds {self._limit} sessions, its limit. Try again later.")
         held = self._held[session_id] = HeldSession(session_id)
+        self._on_change()
         try:
             async with self._working_on(held):
                 opened = await self._opener.open(session_id, request, scripts)
@@ -101,7 +104,7 @@ class Sessions:
         Raises SessionEnded if the store has no such session for this worker, BrowserUnavailable if its context
         cannot be rebuilt now.
         """
-        held = self._held.setdefault(session_id, HeldSession(session_id))
+        held = self._hold(session_id)
         async with self._working_on(held):
             opened = await self._context_of(held)
             try:
@@ -117,7 +120,7 @@ class Sessions:
 
         Raises as `using` does.
         """
-        held = self._held.setdefault(session_id, HeldSession(session_id))
+        held = self._hold(session_id)
         async with self._working_on(held):
             if held.opened is not None and not await self._readopt(held):
                 await self.park(held)
@@ -130,7 +133,7 @@ class Sessions:
                 await self._give(held, await self._rebuild(held))
             except SessionEnded:
                 if self._held.get(held.id) is held:
-                    del self._held[held.id]
+                    self._let_go(held.id)
                 raise
         assert held.opened is not None  # noqa: S101  # just given
         return held.opened
@@ -167,7 +170,19 @@ class Sessions:
 
     def expect(self, session_id: str) -> None:
         """This host is to hold the session, whose context is still to be rebuilt."""
-        self._held.setdefault(session_id, HeldSession(session_id))
+        self._hold(session_id)
+
+    def _hold(self, session_id: str) -> HeldSession:
+        if session_id not in self._held:
+            self._held[session_id] = HeldSession(session_id)
+            self._on_change()
+        return self._held[session_id]
+
+    def _let_go(self, session_id: str) -> HeldSession | None:
+        held = self._held.pop(session_id, None)
+        if held is not None:
+            self._on_change()
+        return held
 
     def get(self, session_id: str) -> HeldSession | None:
         return self._held.get(session_id)
@@ -188,7 +203,7 @@ class Sessions:
 
     async def close(self, session_id: str) -> bool:
         """False if it was not held."""
-        held = self._held.pop(session_id, None)
+        held = self._let_go(session_id)
         if held is None:
             return False
         opened, held.opened = held.opened, None

@@ -102,6 +102,7 @@ class Browser:
             rebuild=self.restoration.rebuild,
             readopt=self.restoration.readopt,
             after_use=self.checkpoints.after_use,
+            on_change=lambda: None,
         )
         self.commands = Commands(self.keeper, self.sessions, Captures(self._egress), Gate())
 

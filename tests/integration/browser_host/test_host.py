@@ -11,6 +11,7 @@ from fleet.ids import new_id
 from fleet.models.session import EndReason
 from fleet.settings import Settings
 from fleet.store import Store
+from tests.factories import a_job
 from tests.integration.browser_host.browser import WORKER, Captured, comes_true
 from tests.integration.browser_host.running_host import RunningHost, start_host
 from tests.integration.worker.processes import alive, kill
@@ -44,7 +45,7 @@ async def test_a_running_capture_is_cancelled_by_word_of_the_store(host: Running
     job_id, is_open = new_id("job"), pages.next_request("/never")
     capturing = asyncio.ensure_future(host.ask("capture", job_id=job_id, url=f"{pages.url}/never"))
     await comes_true(is_open)
-    host.store.jobs.ask_to_cancel(job_id)
+    host.store.jobs.ask_to_cancel(a_job(id=job_id, worker=WORKER))
     with pytest.raises(JobCancelled):
         await capturing
 

@@ -15,6 +15,7 @@ from fleet.models.session import EndReason
 from fleet.store import Store
 from fleet.store.frames import Frame
 from fleet.store.messages import Message
+from fleet.store.session_counts import SessionCountStore
 from tests.factories import a_job, a_manifest, a_response, a_script, a_viewer, a_worker_report, an_artifact
 
 
@@ -38,6 +39,8 @@ def busy(store: Store) -> Store:
     store.workers.renew(a_worker_report(name="fleet@three"))
     store.workers.claim_estate("fleet@three")
     store.waiting.high_since("captures", store.waiting.limit, None)
+    store.waiting.claim_look("captures")
+    SessionCountStore(store.client, each_time_max=0).read()
     store.workers.ask_to_drain("fleet@one")
     store.messages.take("fleet@one", Message("id", "captures", "task", "job_1"))
     store.slots.try_claim("fleet@one", "ses_1", utc_now() + timedelta(hours=1))

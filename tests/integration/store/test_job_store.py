@@ -145,12 +145,27 @@ def test_the_end_of_a_job_is_announced_once(store: Store, job: Job, end: JobStat
         assert [eventually(heard.get_message)["data"] for _ in range(2)] == [job.id, marker.id]
 
 
-def test_asking_to_cancel_tells_who_listens(store: Store, job: Job) -> None:
+@pytest.mark.parametrize("channel", [keys.worker_cancels("worker@1"), keys.JOB_CANCEL_CHANNEL])
+def test_asking_to_cancel_tells_the_job_s_worker_and_if_that_does_not_listen_all(
+    store: Store, job: Job, channel: str
+) -> None:
     with store.client.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
-        heard.subscribe(keys.JOB_CANCEL_CHANNEL)
-        store.jobs.ask_to_cancel(job.id)
+        heard.subscribe(channel)
+        store.jobs.ask_to_cancel(job.evolve(worker="worker@1"))
 
         assert eventually(heard.get_message)["data"] == job.id
+
+
+def test_whoever_runs_other_jobs_does_not_hear_of_a_cancelled_one(store: Store, job: Job) -> None:
+    with store.client.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
+        mine, other = keys.worker_cancels("worker@1"), keys.worker_cancels("worker@2")
+        heard.subscribe(mine, other, keys.JOB_CANCEL_CHANNEL)
+        eventually(lambda: all(count for _, count in store.client.pubsub_numsub(mine, other)))
+        store.jobs.ask_to_cancel(job.evolve(worker="worker@1"))
+        store.client.publish(other, "last")
+
+        messages = [eventually(heard.get_message) for _ in range(2)]
+        assert [(message["channel"], message["data"]) for message in messages] == [(mine, job.id), (other, "last")]
 
 
 def test_jobs_are_listed_newest_first(store: Store) -> None:

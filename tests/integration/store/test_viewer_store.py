@@ -88,12 +88,13 @@ def test_a_lease_that_ran_out_is_taken_up_again_by_its_renewal(store: Store) -> 
     assert store.viewers.count() == store.viewers.count_of(viewer.session_id) == 1
 
 
-def test_whoever_listens_hears_which_session_s_viewers_have_changed(store: Store) -> None:
+def test_whoever_holds_a_session_hears_that_its_viewers_have_changed(store: Store) -> None:
     heard: list[str] = []
     viewer = a_viewer()
+    channel = keys.session_news(viewer.session_id)
     with store.client.pubsub(ignore_subscribe_messages=True) as listener:  # type: ignore[no-untyped-call]
-        listener.subscribe(keys.VIEWERS_CHANGED_CHANNEL)
-        eventually(lambda: store.client.pubsub_numsub(keys.VIEWERS_CHANGED_CHANNEL)[0][1] == 1)
+        listener.subscribe(channel)
+        eventually(lambda: store.client.pubsub_numsub(channel)[0][1] == 1)
         store.viewers.join(viewer)
         store.viewers.leave(viewer)
 
@@ -103,4 +104,4 @@ def test_whoever_listens_hears_which_session_s_viewers_have_changed(store: Store
             return len(heard) == 2
 
         eventually(both_have_come)
-    assert heard == [viewer.session_id] * 2
+    assert heard == [keys.NEWS_VIEWERS] * 2

@@ -1,5 +1,8 @@
 """A worker that stops or drains hands over what it holds: nothing is lost, and it ends in time."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -145,3 +148,15 @@ def test_a_worker_that_drains_takes_no_captures_and_no_sessions(two: TwoWorkers)
     jobs = [fleet.capture(html="<p>Taken by the other") for _ in range(6)]
     jobs += [fleet.create_session()[1] for _ in range(3)]
     assert {fleet.end_of(job_id).worker for job_id in jobs} == {second.name}
+
+
+def test_a_worker_that_is_emptied_is_empty_when_it_is_told_so(two: TwoWorkers, pages: PagesServer) -> None:
+    fleet = two.fleet
+    session_id = visited(fleet, pages)
+    second = two.start_second()
+    command = [sys.executable, "-m", "workers.empty", "--worker", two.first.name, "--within", "120"]
+    environment = {**os.environ, "FLEET_REDIS_URL": fleet.settings.redis_url}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == f"{two.first.name} is empty\n"
+    assert fleet.store.slots.holders(two.first.name) == []
+    eventually(lambda: session_of(fleet, session_id).worker == second.name, seconds=60)
