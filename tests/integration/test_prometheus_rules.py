@@ -16,4 +16,5 @@ def test_the_rules_have_no_fault() -> None:
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-static.yml"])
 def test_a_configuration_has_no_fault(name: str) -> None:
-    promtool("check", "config", PROMETHEUS / name)
+    # Its files, of secrets among them, are where it runs, not here.
+    promtool("check", "config", "--syntax-only", PROMETHEUS / name)
