@@ -22,6 +22,8 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.AdminKeyRequired: HTTPStatus.FORBIDDEN,
     errors.CrossOriginRefused: HTTPStatus.FORBIDDEN,
     errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.IdempotencyKeyReused: HTTPStatus.CONFLICT,
@@ -77,10 +79,20 @@ def answer(error: FleetError) -> Response:
         }
     )
     response.status_code = status
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        seconds = error.retry_after if isinstance(error, Unavailable) else _RETRY_AFTER_SECONDS
-        response.headers["Retry-After"] = str(seconds)
+    response.headers.update(headers_of(error))
     return response
+
+
+def headers_of(error: FleetError) -> dict[str, str]:
+    """Those that the status asks for."""
+    match status_of(error):
+        case HTTPStatus.UNAUTHORIZED:
+            return {"WWW-Authenticate": "Bearer"}
+        case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+            seconds = error.retry_after if isinstance(error, Unavailable) else _RETRY_AFTER_SECONDS
+            return {"Retry-After": str(seconds)}
+        case _:
+            return {}
 
 
 def register_error_handlers(app: Flask) -> None:

@@ -4,6 +4,7 @@ from flask import Flask
 from flask_openapi3 import Info, OpenAPI
 from flask_openapi3_scalar.plugins import RegisterPlugin as ScalarPlugin
 
+from app.authentication import register_authentication
 from app.errors import raise_invalid, register_error_handlers
 from app.json_request import JsonRequest
 from app.metrics import ApiCounts
@@ -40,7 +41,8 @@ _DESCRIPTION = """Sessions, captures and jobs of a fleet of headless Chromes.
 
 Option names are Playwright's, in snake_case (camelCase is accepted). Times are ISO 8601 in UTC; durations are
 seconds where the name ends in `ttl`, `wait`, `after` or `_seconds`, else milliseconds. Every error has the shape
-`{"error": {"code", "message", "details", "request_id"}}`."""
+`{"error": {"code", "message", "details", "request_id"}}`. Where the operator has set API keys, every call but those
+for health and this document takes one: 401 `unauthorized` without."""
 
 
 def create_app(
@@ -63,6 +65,8 @@ def create_app(
         validation_error_callback=raise_invalid,
         validation_error_model=documentation.ErrorAnswer,
         doc_ui=False,
+        security_schemes=documentation.SECURITY_SCHEMES,
+        openapi_extensions={"security": documentation.SECURITY} if settings.api_keys.get_secret_value() else None,
         # The dashboard's files are all that there is under /static.
         static_folder=None,
     )
@@ -80,6 +84,7 @@ def create_app(
     register_request_counts(app, counts)
     register_error_handlers(app)
     register_same_origin(app)
+    register_authentication(app)
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (

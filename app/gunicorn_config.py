@@ -4,17 +4,23 @@ import signal
 from types import FrameType
 from typing import Any
 
+import structlog
+
 from app.bind import refuse_open_bind
 from app.gunicorn_logger import GunicornLogger
 from app.metric_files import open_metric_files, remove_metric_files, take_place
 from app.wiring import EXTENSION
+from fleet.api_keys import parse_api_keys
 from fleet.logs import configure_logs
 from fleet.settings import settings
 
 # The first that runs of the API; its processes are forked from here.
 configure_logs(settings().log_level, settings().log_format, part="api")
 # Here, so that the whole server stops and not just one child of it.
-refuse_open_bind(settings().bind)
+api_keys = parse_api_keys(settings().api_keys.get_secret_value())
+refuse_open_bind(settings().bind, has_keys=bool(api_keys))
+if api_keys and not any(key.is_admin for key in api_keys):
+    structlog.get_logger(__name__).warning("no API key is marked :admin, so nobody may drain a worker")
 bind = settings().bind
 # Measured in docs/decisions/0004: threads hold hundreds of waiting clients for less memory than a second process.
 worker_class = "gthread"

@@ -1,5 +1,6 @@
 """Who gets what: the services of one API process, made once."""
 
+import secrets
 from dataclasses import dataclass
 from typing import cast
 
@@ -7,12 +8,14 @@ from flask import current_app
 
 from app.job_waiter import JobWaiter
 from app.metrics import ApiCounts
+from app.services.api_keys import ApiKeyService
 from app.services.artifacts import ArtifactService
 from app.services.captures import CaptureService
 from app.services.gallery import GalleryService
 from app.services.health import HealthService
 from app.services.idempotency import IdempotencyService
 from app.services.jobs import JobService
+from app.services.logins import LoginService
 from app.services.metrics import MetricsService
 from app.services.new_scripts import ScriptLimits
 from app.services.responses import ResponseService
@@ -27,6 +30,7 @@ from app.services.view_links import ViewLinkService
 from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
 from app.viewers.hub import ViewerHub
+from fleet.api_keys import parse_api_keys
 from fleet.artifacts.storage import ArtifactStorage
 from fleet.settings import Settings
 from fleet.store import Store
@@ -38,6 +42,8 @@ _SPARE_THREADS = 32
 
 @dataclass(frozen=True)
 class Services:
+    api_keys: ApiKeyService
+    logins: LoginService
     sessions: SessionService
     storage_states: StorageStateService
     scripts: ScriptService
@@ -71,9 +77,13 @@ def make_services(
     sessions = SessionService(store, queue, shared, rules, script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     jobs = JobService(store, waiter, sessions)
-    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else None
+    # Without a key of the operator's, what is signed dies with this process, and no other one knows it.
+    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_urlsafe(32)
+    api_keys = parse_api_keys(settings.api_keys.get_secret_value())
     view_links = ViewLinkService(sessions, secret_key=secret_key)
     return Services(
+        api_keys=ApiKeyService(api_keys, store.key_tries),
+        logins=LoginService(api_keys, secret_key=secret_key),
         sessions=sessions,
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
         scripts=ScriptService(store.scripts, sessions, script_limits),

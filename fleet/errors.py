@@ -3,7 +3,7 @@
 FleetError
 ├── RequestError            the request cannot be served as it is; sending it again will not help
 │   ├── InvalidRequest  InvalidJson  InvalidUrl  BodyTooLarge  UnsupportedMediaType  NotAcceptable
-│   ├── CrossOriginRefused
+│   ├── Unauthorized  AdminKeyRequired  CrossOriginRefused
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
 │   ├── RangeNotSatisfiable
 │   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
@@ -75,6 +75,18 @@ class NotAcceptable(RequestError):
     """The capture has no output of the type that `Accept` asks for."""
 
     code = "not_acceptable"
+
+
+class Unauthorized(RequestError):
+    """The request carries no API key, or one that is none of this fleet's."""
+
+    code = "unauthorized"
+
+
+class AdminKeyRequired(RequestError):
+    """Only the holder of an API key that is marked `:admin` may do it."""
+
+    code = "admin_key_required"
 
 
 class CrossOriginRefused(RequestError):
@@ -232,7 +244,7 @@ class SessionBusy(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """More sessions were asked for than `FLEET_SESSION_RATE` allows."""
+    """More sessions were asked for than `FLEET_SESSION_RATE` allows, or more keys were tried than may be."""
 
     code = "rate_limited"
 

@@ -65,7 +65,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:throughput:QUEUE:BUCKET", "string", "70 s", "store.throughput", "API"),
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
-    CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
+    CatalogueEntry("fleet:rate:CLIENT", "list", "the window of its rate", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
     CatalogueEntry("fleet:worker:NAME:messages", "hash", "12 min, renewed", "store.messages", "worker"),
     CatalogueEntry("fleet:worker:NAME:estate", "string", "60 s", "store.workers", "worker"),

@@ -25,7 +25,7 @@ _SECRET_WORDS = frozenset(
     }
 )
 _SECRET_PAIRS = frozenset(
-    {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("storage", "state")}
+    {("api", "key"), ("api", "keys"), ("access", "key"), ("private", "key"), ("secret", "key"), ("storage", "state")}
 )
 # As parameters of a URL they are secrets; as fields they are words like any other.
 _SECRET_PARAMETERS = frozenset({"apikey", "code", "key", "sid", "view"})
@@ -33,15 +33,21 @@ _SECRET_PARAMETERS = frozenset({"apikey", "code", "key", "sid", "view"})
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _USERINFO = re.compile(r"(?<=://)[^\s/?#\"'<>]{1,2048}@")
 _PARAMETER = re.compile(r"(?<=[?&;#])([\w.\-%\[\]]{1,64})=([^&#;\s\"'<>]+)")
-_SCHEME = re.compile(r"\b(bearer|basic|digest|negotiate)\s+(?!realm)[\w+/=.~,:\"-]{8,}", re.IGNORECASE)
+_SCHEME = re.compile(r"\b(bearer|basic|digest|negotiate)\s+(?!realm)[!-~]{8,}", re.IGNORECASE)
 _VIEW_PATH = re.compile(r"(?<=/view/)[^\s/?#\"'<>]+")
 # Of a header or of a structure that was written out; what follows may be a list or an object, so all of the line goes.
 _WRITTEN_WHOLE = re.compile(
-    r"(?i)([\"']?\b(?:set-cookie|cookies?|storage_?state|(?:proxy-)?authorization)[\"']?\s*[:=]\s*)[^\n]+"
+    r"(?i)([\"']?\b(?:set-cookie|cookies?|storage_?state|(?:proxy-)?authorization|(?:fleet_)?api_?keys)[\"']?\s*[:=]\s*)[^\n]+"
 )
 # `name: value` and `name=value`, each with or without quotes.
 _WRITTEN_NAME = re.compile(r"\b([A-Za-z][\w-]{1,63})[\"']?\s{0,3}[:=]\s{0,3}")
 _WRITTEN_VALUE = re.compile(r"\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;&\"'}\])]+")
+
+
+class NoSecret(str):
+    """Text that may be shown, whatever its field is called: the name of a key, not the key."""
+
+    __slots__ = ()
 
 
 def redact(value: Any, *, depth: int = 0) -> Any:
@@ -66,7 +72,9 @@ def _redact_mapping(mapping: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     is_secret_entry = isinstance(named, str) and is_secret_name(named)
     return {
         str(name): MASK
-        if one and (is_secret_name(str(name)) or (is_secret_entry and name == "value"))
+        if one
+        and not isinstance(one, NoSecret)
+        and (is_secret_name(str(name)) or (is_secret_entry and name == "value"))
         else redact(one, depth=depth + 1)
         for name, one in entries
     }

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from fleet.api_keys import parse_api_keys
 from fleet.egress import parse_policy
 from fleet.redaction import redact
 
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     bind: str = "127.0.0.1:8080"
+    api_keys: SecretStr = SecretStr("")
     metrics_bind: str = "127.0.0.1:0"
     flower_bind: str = "127.0.0.1:5555"
     flower_auth: SecretStr | None = None
@@ -80,6 +82,12 @@ class Settings(BaseSettings):
             message = "must be HOST:PORT, for example 127.0.0.1:8080"
             raise ValueError(message)
         return bind
+
+    @field_validator("api_keys")
+    @classmethod
+    def _readable_keys(cls, keys: SecretStr) -> SecretStr:
+        parse_api_keys(keys.get_secret_value())
+        return keys
 
     @field_validator("flower_auth")
     @classmethod

@@ -35,6 +35,8 @@ def main() -> int:
     # SIGTERM is a Ctrl-C that nobody typed; and a shell starts background commands with SIGINT ignored.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
+    # Bad ones are named once, before anything is started.
+    settings()
     try:
         return {"up": run_up, "demo": run_demo}[sys.argv[1]]()
     except KeyboardInterrupt:

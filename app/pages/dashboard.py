@@ -1,11 +1,14 @@
 """All pages under one roof: their headers, their error page, and what templates may use."""
 
+from typing import Any
+
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from app.errors import answer, defect, of_http, status_of
-from app.pages import captures, gallery, jobs, overview, sessions, view_links, workers
+from app.pages import captures, gallery, jobs, login, overview, sessions, view_links, workers
 from app.pages.words import FILTERS
+from app.wiring import services
 from fleet.errors import FleetError
 
 # Scripts and styles are files of ours; `data:` is how the style sheet brings its icons.
@@ -19,7 +22,7 @@ _TYPES = ("application/json", "text/html")
 dashboard = Blueprint(
     "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
-for _module in (overview, sessions, view_links, captures, gallery, jobs, workers):
+for _module in (login, overview, sessions, view_links, captures, gallery, jobs, workers):
     dashboard.register_blueprint(_module.pages)
 
 
@@ -27,9 +30,15 @@ def register_dashboard(app: Flask, *, flower_url: str | None) -> None:
     """`flower_url`: where people reach Flower, if they do."""
     app.jinja_env.globals["flower_url"] = flower_url
     app.jinja_env.filters.update(FILTERS)
+    app.context_processor(_who)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(dashboard)
     app.register_error_handler(NotFound, _on_unknown_path)
+
+
+def _who() -> dict[str, Any]:
+    """For templates. `who`: the caller; `has_keys`: whether one has to log in."""
+    return {"who": g.get("caller"), "has_keys": services().api_keys.are_required}
 
 
 @dashboard.after_request

@@ -8,6 +8,16 @@ from pydantic import BaseModel
 
 api = APIBlueprint("documentation", __name__, doc_ui=False)
 
+_SCHEME = "api_key"
+SECURITY_SCHEMES: dict[str, Any] = {
+    _SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "One of FLEET_API_KEYS. Its own pages send a login instead, and streams may have a view link.",
+    }
+}
+SECURITY: list[dict[str, list[str]]] = [{_SCHEME: []}]
+
 
 class ErrorBody(BaseModel):
     code: str

@@ -2,16 +2,14 @@
 
 from flask import Response, after_this_request
 
+from app.authentication import caller
 from app.wiring import services
 from fleet.store.rate import Allowance
-
-# Until there are API keys all clients are one.
-_CLIENT = "anonymous"
 
 
 def take_session_allowance() -> None:
     """Counts one creation, and says so in the answer. Raises RateLimited."""
-    allowance = services().session_rate.take(_CLIENT)
+    allowance = services().session_rate.take(caller().name)
     after_this_request(lambda response: _told(response, allowance))
     if not allowance.is_granted:
         raise services().session_rate.refuse(allowance)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from flask import g, request
 
+from app.authentication import caller
 from app.services.accepted import Accepted
 from app.wiring import services
 from fleet.errors import JobNotFound
@@ -29,7 +30,8 @@ def accepted_once(accept: Callable[[str], Accepted]) -> Accepted:
     """What `accept` gives for this request's id, or the first answer to the same Idempotency-Key."""
     wanted = request.headers.get("Accept", "")  # it may choose the output
     same = f"{request.method}\n{request.path}\n{wanted}\n".encode() + request.get_data(cache=True)
-    return services().idempotency.once(request.headers.get("Idempotency-Key"), same, lambda: accept(g.request_id))
+    key = request.headers.get("Idempotency-Key")
+    return services().idempotency.once(key, same, lambda: accept(g.request_id), caller=caller().name)
 
 
 def after_waiting(accepted: Accepted, seconds: float) -> Job:

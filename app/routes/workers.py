@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint, Tag
 
+from app.authentication import require_admin
 from app.routes.models import WorkerAnswer, WorkerList, WorkerPath
 from app.routes.rendering import Answer
 from app.wiring import services
@@ -18,5 +19,9 @@ def list_workers() -> Answer:
 
 @api.post("/api/workers/<name>/drain", summary="Empty a worker", responses={202: WorkerAnswer})
 def drain_worker(path: WorkerPath) -> Answer:
-    """It takes no more work, ends the jobs in hand, and gives its sessions to other workers. It goes on running."""
+    """It takes no more work, ends the jobs in hand, and gives its sessions to other workers. It goes on running.
+
+    Where there are API keys, only one that is marked `:admin` may.
+    """
+    require_admin()
     return WorkerAnswer(worker=services().workers.drain(path.name)).model_dump(mode="json"), HTTPStatus.ACCEPTED

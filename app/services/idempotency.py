@@ -15,13 +15,13 @@ class IdempotencyService:
     def __init__(self, answers: IdempotencyStore) -> None:
         self._answers = answers
 
-    def once(self, key: str | None, request: bytes, accept: Callable[[], Accepted]) -> Accepted:
-        """What `accept` gave, now or the first time. `request`: all that makes two requests the same."""
+    def once(self, key: str | None, request: bytes, accept: Callable[[], Accepted], *, caller: str) -> Accepted:
+        """What `accept` gave, now or the first time. `request`: all that makes two requests of a caller the same."""
         if key is None:
             return accept()
         if not _KEY.fullmatch(key):
             raise InvalidRequest("Idempotency-Key must be 1 to 255 visible ASCII characters.", field="Idempotency-Key")
-        key_sha256 = hashlib.sha256(key.encode()).hexdigest()
+        key_sha256 = hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()
         request_sha256 = hashlib.sha256(request).hexdigest()
         first = self._answers.claim(key_sha256, request_sha256)
         if first is not None:

@@ -1,4 +1,4 @@
-"""How many sessions a client may create in a while."""
+"""How many sessions a caller may create in a while."""
 
 from fleet.errors import RateLimited
 from fleet.store.rate import Allowance, RateStore
@@ -8,8 +8,8 @@ class SessionRateService:
     def __init__(self, rates: RateStore) -> None:
         self._rates = rates
 
-    def take(self, client: str) -> Allowance:
-        return self._rates.take(f"sessions/{client}")
+    def take(self, caller: str) -> Allowance:
+        return self._rates.take(f"sessions/{caller}")
 
     @staticmethod
     def refuse(allowance: Allowance) -> RateLimited:

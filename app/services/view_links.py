@@ -1,6 +1,5 @@
 """Links that let somebody watch one session, and nothing else, for a while."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,10 +19,9 @@ class ViewLink:
 
 
 class ViewLinkService:
-    def __init__(self, sessions: SessionService, *, secret_key: str | None) -> None:
-        """Without a key the links die with this process, and no other one knows them."""
+    def __init__(self, sessions: SessionService, *, secret_key: str) -> None:
         self._sessions = sessions
-        self._signer = URLSafeSerializer(secret_key or secrets.token_urlsafe(32), salt=_SALT)
+        self._signer = URLSafeSerializer(secret_key, salt=_SALT)
 
     def create(self, session_id: str, *, ttl: int) -> ViewLink:
         """Raises SessionNotFound or SessionEnded."""

@@ -37,6 +37,9 @@ JOB_SOFT_LIMIT_SECONDS = JOB_HARD_LIMIT_SECONDS - 15
 # Longer than the longest job: until then the broker takes a message for one that is being worked on.
 VISIBILITY_TIMEOUT_SECONDS = 2 * JOB_HARD_LIMIT_SECONDS
 
+# More than anybody mistypes. A key is long enough not to be guessed at any rate; this one spares log and Redis.
+_KEY_TRIES = "30/minute"
+
 
 @dataclass(frozen=True)
 class Store:
@@ -62,6 +65,7 @@ class Store:
     artifacts: ArtifactRecordStore
     idempotency: IdempotencyStore
     session_rate: RateStore
+    key_tries: RateStore
     workers: WorkerStore
     fleet_state: FleetStateStore
 
@@ -101,6 +105,7 @@ def open_store(
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
+        key_tries=RateStore(client, settings.redis_url, rate=_KEY_TRIES),
         workers=workers,
         fleet_state=FleetStateStore(client, waiting),
     )

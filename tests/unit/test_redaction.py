@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.redaction import MASK, is_secret_name, redact, redact_text
+from fleet.redaction import MASK, NoSecret, is_secret_name, redact, redact_text
 
 _SECRET = "s3cr3t-VALUE.42"  # what must not come through
 _OBJECTS: list[Any] = [
@@ -27,6 +27,8 @@ _OBJECTS: list[Any] = [
     {"view_token": _SECRET},
     {"FLEET_FLOWER_AUTH": _SECRET},
     {"FLEET_SECRET_KEY": _SECRET},
+    {"FLEET_API_KEYS": f"ci:{_SECRET}"},
+    {"api_keys": [_SECRET]},
     {"password": _SECRET.encode()},
     [[[{"password": _SECRET}]]],
     ({"jwt": _SECRET},),
@@ -56,6 +58,10 @@ _TEXTS = [
     f"ValueError: password={_SECRET}",
     f'password="{_SECRET}, and more of {_SECRET}',
     f"secret_key: {_SECRET}",
+    f"FLEET_API_KEYS=ci:0123456789abcdef,ops:{_SECRET}:admin",
+    f"Settings(api_keys='ci:0123456789abcdef,ops:{_SECRET}:admin')",
+    f"fleet_login_token={_SECRET}",
+    f"bearer !{{}}'{_SECRET}",
 ]
 
 
@@ -92,6 +98,10 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("name", ["session", "session_id", "key", "keys", "author", "sessions", "tokenizer", "status"])
 def test_names_of_plain_fields_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)
+
+
+def test_what_is_said_to_be_no_secret_stays_whatever_its_field_is_called() -> None:
+    assert redact({"api_key": NoSecret("ci")}) == {"api_key": "ci"}
 
 
 def test_a_field_that_is_empty_says_so() -> None:

@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from fleet.settings import Settings, settings
 
@@ -145,3 +146,17 @@ def test_a_bad_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         read_now()
     assert "FLEET_SECRET_KEY" in str(stopped.value)
     assert "too-short-a-secret" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    "keys", ["0123456789abcdef-hidden", "ci:hidden", "ci:0123456789-hidden:root", "a b:0123456789-hidden"]
+)
+def test_a_bad_key_is_not_shown(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("FLEET_API_KEYS", f"ops:0123456789-hidden-too,{keys}")
+    with pytest.raises(SystemExit, match=r"FLEET_API_KEYS: .*entry 2") as stopped:
+        read_now()
+    assert "hidden" not in str(stopped.value)
+
+
+def test_keys_are_not_shown_with_the_settings() -> None:
+    assert "0123456789abcdef" not in repr(Settings(api_keys=SecretStr("ci:0123456789abcdef")))

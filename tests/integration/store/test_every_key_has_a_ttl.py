@@ -43,6 +43,7 @@ def busy(store: Store) -> Store:
     store.slots.try_claim("fleet@one", "ses_1", utc_now() + timedelta(hours=1))
     store.throughput.count("captures")
     store.session_rate.take("client")
+    store.key_tries.take("client")
     store.viewers.join(a_viewer())
     store.frames.publish(used, Frame(number=1, width=1280, height=720, jpeg="/9j/"))
     return store

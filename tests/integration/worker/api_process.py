@@ -21,9 +21,9 @@ _ANSWER_SECONDS = 90
 class Api:
     """Answers from `__enter__` to `__exit__`."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, *, host: str = "127.0.0.1") -> None:
         """`folder`: for its log. It gets the settings that differ from the defaults."""
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"{host}:{free_port()}"
         given = settings.model_dump(exclude_unset=True) | {"bind": self.address}
         self._environment = {f"FLEET_{name.upper()}": _plain(value) for name, value in given.items()}
         self.url = f"http://{self.address}"

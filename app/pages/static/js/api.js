@@ -1,4 +1,4 @@
-// The one way from the dashboard to the API. What identifies a caller is added here and nowhere else.
+// The one way from the dashboard to the API. Who calls is told by the cookie of the login, which browsers add.
 
 export class Refused extends Error {
   constructor(status, { code = "", message = "" } = {}) {

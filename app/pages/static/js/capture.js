@@ -37,9 +37,11 @@ function showChoices() {
   for (const part of form.querySelectorAll("[data-output]")) {
     part.hidden = !form.querySelector(`[name=output][value=${part.dataset.output}]`).checked;
   }
+  const curl = form.querySelector("[data-curl]");
+  const key = "withKey" in curl.dataset ? ` \\\n  -H "Authorization: Bearer $FLEET_API_KEY"` : "";
   const json = JSON.stringify(body(), null, 2).replaceAll("'", "'\\''");
-  form.querySelector("[data-curl]").textContent =
-    `curl -X POST '${location.origin}/api/captures?wait=60' \\\n  -H 'Content-Type: application/json' \\\n  -d '${json}'`;
+  curl.textContent =
+    `curl -X POST '${location.origin}/api/captures?wait=60'${key} \\\n  -H 'Content-Type: application/json' \\\n  -d '${json}'`;
 }
 
 function showProgress(job) {
