@@ -19,7 +19,7 @@ up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRE
 test: setup ## Run all tests: unit, integration (real Redis, Celery, Chromium), system (HTTP only)
 	@scripts/run_tests
 
-test-system: setup ## Build the images and try them on a Docker engine: a whole fleet in containers (ENGINE=required)
+test-system: setup ## Build the images and test a whole fleet of containers, on the Docker engine of DOCKER_HOST
 	@scripts/run_container_tests
 
 check: setup ## Format, lint, types, layers and unit tests, in seconds
