@@ -29,6 +29,7 @@ from app.same_origin import register_same_origin
 from app.task_queue import CeleryTaskQueue, TaskQueue
 from app.wiring import EXTENSION, make_services
 from fleet import __version__
+from fleet.api_keys import parse_api_keys
 from fleet.artifacts.storage import ArtifactStorage, open_storage
 from fleet.bind import is_loopback
 from fleet.settings import Settings
@@ -58,6 +59,7 @@ def create_app(
     `counts`: of all processes of the API; by default this is the only one.
     """
     counts = counts or ApiCounts()
+    has_keys = bool(parse_api_keys(settings.api_keys.get_secret_value()))
     app = OpenAPI(
         __name__,
         info=Info(title="Capture Fleet", version=__version__, description=_DESCRIPTION),
@@ -66,7 +68,7 @@ def create_app(
         validation_error_model=documentation.ErrorAnswer,
         doc_ui=False,
         security_schemes=documentation.SECURITY_SCHEMES,
-        openapi_extensions={"security": documentation.SECURITY} if settings.api_keys.get_secret_value() else None,
+        openapi_extensions={"security": documentation.SECURITY} if has_keys else None,
         # The dashboard's files are all that there is under /static.
         static_folder=None,
     )

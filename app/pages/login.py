@@ -1,6 +1,6 @@
 """/login, /logout"""
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.authentication import LOGIN_COOKIE, login_of_request, own_path
@@ -49,6 +49,8 @@ def log_out() -> AnyResponse:
 def _form(wanted: str, error: FleetError | None = None) -> Response:
     response = make_response(render_template("login.html", next=wanted, error=error))
     if error is not None:
+        # So that tries are counted, wherever they are made.
+        g.error_code = error.code
         response.status_code = status_of(error)
         response.headers.update(headers_of(error))
     response.headers["Cache-Control"] = "no-store"

@@ -112,6 +112,18 @@ def test_a_page_that_is_open_leads_to_the_login_once_its_own_is_over(meet: Calla
     expect(person.page).to_have_url(re.compile(r"/login\?next=/jobs$"))
 
 
+def test_a_guest_with_a_view_link_watches_without_a_key(
+    meet: Callable[..., Person], program: httpx.Client, session: str
+) -> None:
+    link = program.post(f"/api/sessions/{session}/view_links", json={}).json()["url"]
+    guest = meet()
+    page = guest.open(link)
+    expect(page.locator("[data-link-state]")).to_have_text("live")
+    expect(page.locator("canvas")).to_have_attribute("data-frames", re.compile(r"[1-9]"))
+    assert page.request.get(f"/api/sessions/{session}").status == 401
+    assert guest.complaints == []
+
+
 def test_a_link_on_another_site_leads_whoever_is_logged_in_to_the_page(
     meet: Callable[..., Person], keyed: RunningFleet, site: str
 ) -> None:

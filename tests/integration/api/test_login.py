@@ -74,6 +74,13 @@ def test_a_wrong_key_is_refused_with_a_sentence(stranger: FlaskClient) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+def test_wrong_keys_are_counted(stranger: FlaskClient) -> None:
+    stranger.post("/login", data={"key": "not-a-key"})
+    stranger.get("/metrics", headers=bearer("not-a-key"))
+    told = stranger.get("/metrics", headers=bearer(CI)).text
+    assert 'fleet_http_errors_total{code="unauthorized"} 2.0' in told
+
+
 def test_the_cookie_names_the_key_and_is_kept_from_scripts_and_other_sites(stranger: FlaskClient) -> None:
     cookie = stranger.post("/login", data={"key": CI}).headers["Set-Cookie"]
     assert cookie.startswith("fleet_login_token=ci.")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 from pydantic import SecretStr
 
 from fleet.settings import Settings
@@ -33,6 +34,18 @@ def test_with_keys_it_does(settings: Settings, tmp_path: Path) -> None:
         assert api.get("/healthz").status_code == 200
         assert api.get("/api/jobs").status_code == 401
     assert "drain" not in (tmp_path / "api.log").read_text()
+
+
+def test_a_login_through_a_proxy_that_speaks_https_stays_there(settings: Settings, tmp_path: Path) -> None:
+    keyed = settings.model_copy(update={"api_keys": SecretStr("ops:the-key-of-the-operator:admin")})
+    form = {"key": "the-key-of-the-operator"}
+    with Api(keyed, tmp_path) as api:
+        direct, proxied = (
+            httpx.post(f"{api.url}/login", data=form, headers=headers, timeout=_START_SECONDS)
+            for headers in ({}, {"X-Forwarded-Proto": "https"})
+        )
+    assert "Secure" not in direct.headers["Set-Cookie"]
+    assert "Secure" in proxied.headers["Set-Cookie"]
 
 
 def test_it_says_that_nobody_may_drain(settings: Settings, tmp_path: Path) -> None:
