@@ -2,7 +2,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up test check format bench chaos soak viewers simulate screenshots
+.PHONY: help setup demo up test test-system check format lock bench chaos soak viewers simulate screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRE
 test: setup ## Run all tests: unit, integration (real Redis, Celery, Chromium), system (HTTP only)
 	@scripts/run_tests
 
+test-system: setup ## Build the images and test a whole fleet of containers, on the Docker engine of DOCKER_HOST
+	@scripts/run_container_tests
+
 check: setup ## Format, lint, types, layers and unit tests, in seconds
 	@$(VENV)/python -m ruff format --check --quiet .
 	@$(VENV)/python -m ruff check --quiet .
@@ -29,6 +32,10 @@ check: setup ## Format, lint, types, layers and unit tests, in seconds
 format: setup ## Rewrite the code in the project's format
 	@$(VENV)/python -m ruff format --quiet .
 	@$(VENV)/python -m ruff check --fix --quiet .
+
+lock: setup ## Write requirements.txt from requirements.in: all versions, with hashes
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		requirements.in --output-file requirements.txt
 
 bench: setup ## Measure the fleet against a plain Playwright script, as ratios
 	@$(VENV)/python -m benchmarks

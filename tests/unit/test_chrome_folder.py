@@ -20,6 +20,16 @@ def test_what_starts_meanwhile_keeps_its_files_there(tmp_path: Path) -> None:
         assert folder_of_a_process() == folder.path
 
 
+def test_what_starts_meanwhile_is_told_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_REDIS_URL", "redis://:a-password@127.0.0.1/0")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    with ChromeFolder(tmp_path).for_what_starts():
+        told = subprocess.check_output(["env"], text=True)
+    assert "a-password" not in told
+    assert "LANG=C.UTF-8" in told
+    assert os.environ["FLEET_REDIS_URL"].endswith("127.0.0.1/0")
+
+
 @pytest.mark.parametrize("before", [None, "/nowhere"])
 def test_afterwards_the_environment_is_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None

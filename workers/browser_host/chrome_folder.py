@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fleet.settings import Settings
+
+_SETTINGS = {f"FLEET_{name.upper()}" for name in Settings.model_fields}
+
 
 class ChromeFolder:
     def __init__(self, base: Path | None = None) -> None:
@@ -15,19 +19,19 @@ class ChromeFolder:
 
     @contextmanager
     def for_what_starts(self) -> Iterator[None]:
-        """Processes that are started meanwhile have it as their temporary folder.
+        """Processes that are started meanwhile have it as their temporary folder, and no settings: some are secrets.
 
         Playwright gives its driver the environment of this process, and offers no other way to name a folder.
         """
-        before = os.environ.get("TMPDIR")
+        before = dict(os.environ)
+        for name in _SETTINGS & before.keys():
+            del os.environ[name]
         os.environ["TMPDIR"] = str(self.path)
         try:
             yield
         finally:
-            if before is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = before
+            os.environ.clear()
+            os.environ.update(before)
 
     def remove(self) -> None:
         """May be called twice."""
