@@ -8,6 +8,8 @@ from flask import current_app
 from app.job_waiter import JobWaiter
 from app.metrics import ApiCounts
 from app.services.artifacts import ArtifactService
+from app.services.batch_archive import BatchArchiveService
+from app.services.batches import BatchService
 from app.services.captures import CaptureService
 from app.services.gallery import GalleryService
 from app.services.health import HealthService
@@ -42,6 +44,8 @@ class Services:
     storage_states: StorageStateService
     scripts: ScriptService
     captures: CaptureService
+    batches: BatchService
+    batch_archives: BatchArchiveService
     jobs: JobService
     gallery: GalleryService
     artifacts: ArtifactService
@@ -71,6 +75,8 @@ def make_services(
     sessions = SessionService(store, queue, shared, rules, script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     jobs = JobService(store, waiter, sessions)
+    batches = BatchService(store, sessions)
+    artifacts = ArtifactService(store, storage)
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else None
     view_links = ViewLinkService(sessions, secret_key=secret_key)
     return Services(
@@ -78,9 +84,11 @@ def make_services(
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
         scripts=ScriptService(store.scripts, sessions, script_limits),
         captures=CaptureService(queue, shared, sessions),
+        batches=batches,
+        batch_archives=BatchArchiveService(batches, artifacts),
         jobs=jobs,
         gallery=GalleryService(store.jobs),
-        artifacts=ArtifactService(store, storage),
+        artifacts=artifacts,
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),
         status=StatusService(store),

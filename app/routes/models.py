@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from fleet.models.base import NamedFields
-from fleet.models.job import Job
+from fleet.models.batch import Batch, ItemStatus
+from fleet.models.job import Job, JobState
 from fleet.models.script import Script
 from fleet.models.session import Session
 from fleet.models.worker import WorkerReport
@@ -37,6 +38,14 @@ class JobPath(BaseModel):
     job_id: str
 
 
+class BatchPath(BaseModel):
+    batch_id: str
+
+
+class ItemQuery(PageQuery):
+    state: JobState | None = None
+
+
 class ArtifactPath(BaseModel):
     artifact_id: str
 
@@ -60,6 +69,20 @@ class JobAnswer(BaseModel):
 class SessionAnswer(BaseModel):
     session: Session
     job: Job
+
+
+class BatchAnswer(BaseModel):
+    batch: Batch
+
+
+class BatchPage(BaseModel):
+    batches: list[Batch]
+    next_cursor: str | None
+
+
+class ItemList(BaseModel):
+    items: list[ItemStatus]
+    next_cursor: str | None
 
 
 class StorageStateAnswer(BaseModel):

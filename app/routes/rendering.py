@@ -29,7 +29,8 @@ def accepted_once(accept: Callable[[str], Accepted]) -> Accepted:
     """What `accept` gives for this request's id, or the first answer to the same Idempotency-Key."""
     wanted = request.headers.get("Accept", "")  # it may choose the output
     same = f"{request.method}\n{request.path}\n{wanted}\n".encode() + request.get_data(cache=True)
-    return services().idempotency.once(request.headers.get("Idempotency-Key"), same, lambda: accept(g.request_id))
+    key = request.headers.get("Idempotency-Key")
+    return services().idempotency.once(key, same, lambda: accept(g.request_id), Accepted.from_json)
 
 
 def after_waiting(accepted: Accepted, seconds: float) -> Job:

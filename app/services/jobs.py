@@ -6,7 +6,7 @@ from fleet.clock import utc_now
 from fleet.errors import JobNotFound
 from fleet.ids import is_id
 from fleet.models.job import Job, JobError, JobKind, JobState
-from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE, SharedQueue
+from fleet.queues import SESSIONS_QUEUE, SharedQueue, capture_queue
 from fleet.store import Store
 from fleet.store.index import Cursor, Page
 
@@ -61,4 +61,4 @@ class JobService:
 
 
 def _queue_of(job: Job) -> SharedQueue:
-    return SESSIONS_QUEUE if job.kind is JobKind.SESSION_CREATE else CAPTURES_QUEUE
+    return SESSIONS_QUEUE if job.kind is JobKind.SESSION_CREATE else capture_queue(job.batch_id)

@@ -7,7 +7,7 @@ from fleet.artifacts.storage import ArtifactStorage
 from fleet.clock import utc_now
 from fleet.models.artifact import Artifact, StoredArtifact
 from fleet.models.job import Job, JobError, JobState
-from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
+from fleet.queues import SHARED_QUEUES
 from fleet.store import Store
 from tests.factories import an_artifact
 
@@ -18,8 +18,8 @@ def start(store: Store, job_id: str) -> Job:
     """The job, taken out of its queue and running."""
     job = store.jobs.get(job_id)
     assert job is not None
-    store.waiting.leave(CAPTURES_QUEUE, job_id)
-    store.waiting.leave(SESSIONS_QUEUE, job_id)
+    for queue in SHARED_QUEUES:
+        store.waiting.leave(queue, job_id)
     running = store.jobs.move(job, JobState.RUNNING, worker=WORKER, attempts=job.attempts + 1, started_at=utc_now())
     assert running is not None
     return running
