@@ -22,6 +22,7 @@ from app.services.scripts import ScriptService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
+from app.services.sitemaps import SitemapService
 from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
 from app.services.streams import StreamService
@@ -30,6 +31,8 @@ from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
 from app.viewers.hub import ViewerHub
 from fleet.artifacts.storage import ArtifactStorage
+from fleet.checked_http import CheckedHttp
+from fleet.egress import parse_policy
 from fleet.settings import Settings
 from fleet.store import Store
 
@@ -46,6 +49,7 @@ class Services:
     captures: CaptureService
     batches: BatchService
     batch_archives: BatchArchiveService
+    sitemaps: SitemapService
     jobs: JobService
     gallery: GalleryService
     artifacts: ArtifactService
@@ -86,6 +90,7 @@ def make_services(
         captures=CaptureService(queue, shared, sessions),
         batches=batches,
         batch_archives=BatchArchiveService(batches, artifacts),
+        sitemaps=SitemapService(CheckedHttp(parse_policy(settings.egress_allow))),
         jobs=jobs,
         gallery=GalleryService(store.jobs),
         artifacts=artifacts,

@@ -29,11 +29,12 @@ def create_batch(raw: BatchRaw, query: BatchQuery) -> Answer:  # noqa: ARG001  #
     """
     with batch_body(request, json_bytes_max=current_app.config["MAX_CONTENT_LENGTH"]) as body:
         draft = body.draft(query)
+        items = services().sitemaps.items(draft.sitemap_url) if draft.sitemap_url else draft.items
         same = f"{request.method}\n{request.full_path}\n{body.sha256}".encode()
         accepted = services().idempotency.once(
             request.headers.get("Idempotency-Key"),
             same,
-            lambda: services().batches.accept(draft.options, draft.capture, draft.items, g.request_id),
+            lambda: services().batches.accept(draft.options, draft.capture, items, g.request_id),
             AcceptedBatch.from_json,
         )
     return {"batch": batch_json(accepted.batch)}, HTTPStatus.ACCEPTED
