@@ -2,7 +2,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up test check format bench chaos soak viewers screenshots
+.PHONY: help setup demo up test check format bench batches chaos soak viewers screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ chaos: setup ## Break every part of a fleet under load, and check what it promis
 
 soak: setup ## Thousands of captures, one in ten of a page that fails; does anything grow? (CAPTURES=N)
 	@$(VENV)/python -m tests.soak
+
+batches: setup ## What a batch of 100,000 items costs without Chrome (ITEMS=N), on an empty Redis at FLEET_REDIS_URL
+	@$(VENV)/python -m benchmarks.batches
 
 viewers: setup ## 100 viewers on 10 sessions, slow and vanishing ones among them (VIEWERS=N, SESSIONS=N, SECONDS=N)
 	@$(VENV)/python -m benchmarks.viewers

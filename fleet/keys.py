@@ -30,7 +30,7 @@ FRAME_SECONDS: Final = 15
 BATCH_ACCEPTING_SECONDS: Final = 300
 BATCHES_LOOK_SECONDS: Final = 1
 # A batch tells how an item ended; its job is kept for those who followed that alone.
-BATCH_JOB_SECONDS: Final = 600
+BATCH_JOB_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
