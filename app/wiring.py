@@ -92,7 +92,7 @@ def make_services(
         batch_archives=BatchArchiveService(batches, artifacts),
         sitemaps=SitemapService(CheckedHttp(parse_policy(settings.egress_allow))),
         jobs=jobs,
-        gallery=GalleryService(store.jobs),
+        gallery=GalleryService(store.jobs, batches),
         artifacts=artifacts,
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),

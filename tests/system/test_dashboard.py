@@ -15,7 +15,7 @@ from tests.system.conftest import RunningFleet
 from tests.system.person import DESKTOP, PHONE, Colours, Person, a_browser
 
 _PATIENCE_MS = 60_000
-_LISTS = ["/", "/sessions", "/capture", "/gallery", "/jobs", "/workers"]
+_LISTS = ["/", "/sessions", "/capture", "/batches", "/gallery", "/jobs", "/workers"]
 _HOSTILE_TITLE = "<img src=x onerror=document.body.dataset.hacked=1>"
 
 
