@@ -9,6 +9,7 @@ from app.job_waiter import JobWaiter
 from app.metrics import ApiCounts
 from app.services.artifacts import ArtifactService
 from app.services.batch_archive import BatchArchiveService
+from app.services.batch_warc import BatchWarcService
 from app.services.batches import BatchService
 from app.services.captures import CaptureService
 from app.services.gallery import GalleryService
@@ -49,6 +50,7 @@ class Services:
     captures: CaptureService
     batches: BatchService
     batch_archives: BatchArchiveService
+    batch_warcs: BatchWarcService
     sitemaps: SitemapService
     jobs: JobService
     gallery: GalleryService
@@ -90,6 +92,7 @@ def make_services(
         captures=CaptureService(queue, shared, sessions),
         batches=batches,
         batch_archives=BatchArchiveService(batches, artifacts),
+        batch_warcs=BatchWarcService(batches, artifacts),
         sitemaps=SitemapService(CheckedHttp(parse_policy(settings.egress_allow))),
         jobs=jobs,
         gallery=GalleryService(store.jobs, batches),

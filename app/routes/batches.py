@@ -8,7 +8,7 @@ from flask_openapi3 import APIBlueprint, RawModel, Tag
 
 from app.batch_body import MEDIA_TYPES, BatchQuery, batch_body
 from app.cursors import parse_cursor, parse_index
-from app.routes.models import BatchAnswer, BatchPage, BatchPath, ItemList, ItemQuery, PageQuery
+from app.routes.models import ArchiveQuery, BatchAnswer, BatchPage, BatchPath, ItemList, ItemQuery, PageQuery
 from app.routes.rendering import Answer, page_json
 from app.services.batches import AcceptedBatch
 from app.wiring import services
@@ -61,14 +61,19 @@ def list_items(path: BatchPath, query: ItemQuery) -> Answer:
     return {"items": [item.model_dump(mode="json") for item in page.items], "next_cursor": cursor}, HTTPStatus.OK
 
 
-@api.get("/api/batches/<batch_id>/archive", summary="All that a batch yielded, as a ZIP")
-def get_archive(path: BatchPath) -> Response:
-    """Streamed: files with readable names, `manifest.jsonl` with a line for each item, and a gallery, `index.html`.
+@api.get("/api/batches/<batch_id>/archive", summary="All that a batch yielded, as a ZIP or a WARC")
+def get_archive(path: BatchPath, query: ArchiveQuery) -> Response:
+    """Streamed; of a batch that has not ended, as far as it is.
 
-    Of a batch that has not ended, as far as it is.
+    `zip`: files with readable names, `manifest.jsonl` with a line for each item, and a gallery, `index.html`.
+    `warc`: the pages' HTML for replay, pictures and PDFs beside it.
     """
-    response = Response(services().batch_archives.open(path.batch_id), mimetype="application/zip")
-    response.headers["Content-Disposition"] = f"attachment; filename={path.batch_id}.zip"
+    if query.format == "warc":
+        pieces, media_type, extension = services().batch_warcs.open(path.batch_id), "application/warc", "warc.gz"
+    else:
+        pieces, media_type, extension = services().batch_archives.open(path.batch_id), "application/zip", "zip"
+    response = Response(pieces, mimetype=media_type)
+    response.headers["Content-Disposition"] = f"attachment; filename={path.batch_id}.{extension}"
     return response
 
 

@@ -1,6 +1,6 @@
 """Query and path parameters, and the shapes of answers, for parsing and for the OpenAPI document."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -44,6 +44,10 @@ class BatchPath(BaseModel):
 
 class ItemQuery(PageQuery):
     state: JobState | None = None
+
+
+class ArchiveQuery(NamedFields):
+    format: Literal["zip", "warc"] = "zip"
 
 
 class ArtifactPath(BaseModel):
