@@ -52,6 +52,8 @@ soak: setup ## Thousands of captures, one in ten of a page that fails; does anyt
 
 simulate: setup ## What each operation costs in fleets of different sizes, without Chrome (WORKERS=1,10,100, SESSIONS=N)
 	@$(VENV)/python -m benchmarks.simulate_fleet
+batches: setup ## What a batch of 100,000 items costs without Chrome (ITEMS=N), on an empty Redis at FLEET_REDIS_URL
+	@$(VENV)/python -m benchmarks.batches
 
 viewers: setup ## 100 viewers on 10 sessions, slow and vanishing ones among them (VIEWERS=N, SESSIONS=N, SECONDS=N)
 	@$(VENV)/python -m benchmarks.viewers

@@ -1,5 +1,7 @@
 """Cursors as clients send them."""
 
+import re
+
 from fleet.errors import InvalidRequest
 from fleet.store.index import Cursor
 
@@ -9,5 +11,15 @@ def parse_cursor(cursor: str | None) -> Cursor | None:
     try:
         return Cursor.parse(cursor) if cursor else None
     except ValueError as error:
-        message = "cursor: give the next_cursor of the page before, unchanged."
-        raise InvalidRequest(message, field="cursor") from error
+        raise _unusable() from error
+
+
+def parse_index(cursor: str | None) -> int:
+    """Of a list whose entries are numbered from 0. Raises InvalidRequest."""
+    if cursor is not None and not re.fullmatch(r"[0-9]{1,9}", cursor):
+        raise _unusable()
+    return int(cursor or 0)
+
+
+def _unusable() -> InvalidRequest:
+    return InvalidRequest("cursor: give the next_cursor of the page before, unchanged.", field="cursor")

@@ -1,6 +1,7 @@
 """How each failure is answered: one table from error class to HTTP status, one shape for all of them."""
 
 from http import HTTPStatus
+from typing import NoReturn
 
 import structlog
 from flask import Flask, Response, g, jsonify
@@ -36,6 +37,10 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.ArtifactNotFound: HTTPStatus.NOT_FOUND,
     errors.ResponseNotFound: HTTPStatus.NOT_FOUND,
     errors.WorkerNotFound: HTTPStatus.NOT_FOUND,
+    errors.BatchNotFound: HTTPStatus.NOT_FOUND,
+    errors.BatchTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.BatchConflict: HTTPStatus.CONFLICT,
+    errors.SitemapUnusable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ViewLinkInvalid: HTTPStatus.UNAUTHORIZED,
     errors.StreamReadOnly: HTTPStatus.FORBIDDEN,
     errors.UpgradeRequired: HTTPStatus.UPGRADE_REQUIRED,
@@ -133,7 +138,7 @@ def defect(error: Exception) -> InternalError:
     return InternalError("The API failed; its log has the cause under this request_id.")
 
 
-def raise_invalid(error: ValidationError) -> None:
+def raise_invalid(error: ValidationError) -> NoReturn:
     """Pydantic's findings as one of our errors, the first one in the message."""
     found = [_problem(problem) for problem in error.errors(include_url=False)]
     first = found[0]

@@ -13,6 +13,7 @@ from app.request_counts import register_request_counts
 from app.request_ids import register_request_ids
 from app.routes import (
     artifacts,
+    batches,
     captures,
     documentation,
     health,
@@ -90,7 +91,7 @@ def create_app(
     # The reference's script and style come with the package, so that /docs needs no other host.
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (
-        *(sessions, streams, scripts, captures, responses, jobs, artifacts),
+        *(sessions, streams, scripts, captures, batches, responses, jobs, artifacts),
         *(workers, status, metrics, health, documentation),
     ):
         app.register_api(routes.api)

@@ -23,17 +23,22 @@ class JsonRequest(Request):
             return {}
         if not self.is_json:
             raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
-        try:
-            parsed = json.loads(body, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise InvalidJson(f"The body is not valid JSON: {_reason(error)}.") from error
-        if not isinstance(parsed, dict):
-            raise InvalidJson("The body must be a JSON object.")
-        if _depth(body) > _DEPTH_MAX:
-            raise InvalidJson(f"The body is nested more than {_DEPTH_MAX} levels deep.")
-        if b"\\ud" in body.lower():
-            _refuse_lone_surrogates(parsed)
-        return parsed
+        return parse_object(body)
+
+
+def parse_object(text: bytes, *, name: str = "The body") -> dict[str, Any]:
+    """A JSON object. Raises InvalidJson; `name`: what `text` is to the client."""
+    try:
+        parsed = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJson(f"{name} is not valid JSON: {_reason(error)}.") from error
+    if not isinstance(parsed, dict):
+        raise InvalidJson(f"{name} must be a JSON object.")
+    if _depth(text) > _DEPTH_MAX:
+        raise InvalidJson(f"{name} is nested more than {_DEPTH_MAX} levels deep.")
+    if b"\\ud" in text.lower():
+        _refuse_lone_surrogates(parsed, name)
+    return parsed
 
 
 def _reason(error: Exception) -> str:
@@ -64,9 +69,9 @@ def _refuse_constant(name: str) -> None:
     raise UnwantedNumber(f"{name} is not a JSON number")
 
 
-def _refuse_lone_surrogates(parsed: Any) -> None:
+def _refuse_lone_surrogates(parsed: Any, name: str) -> None:
     """JSON can escape half a character; no text that is kept, logged or answered can hold one."""
     try:
         json.dumps(parsed, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise InvalidJson("The body has a lone surrogate (half of an escaped character).") from error
+        raise InvalidJson(f"{name} has a lone surrogate (half of an escaped character).") from error

@@ -44,6 +44,7 @@ QUEUE_SECONDS: Final = Metric(
 JOBS: Final = Metric(
     "gauge", "fleet_jobs", "Jobs that wait, in shared queues and on the lists of sessions, and that run.", ("state",)
 )
+BATCHES: Final = Metric("gauge", "fleet_batches", "Batches that have not ended.", ("state",))
 VIEWERS: Final = Metric("gauge", "fleet_viewers", "Viewers of live streams.")
 VIEWERS_LIMIT: Final = Metric("gauge", "fleet_viewers_limit", "Viewers that there may be.")
 
@@ -60,6 +61,7 @@ MANIFEST: Final = (
     QUEUE_LIMIT,
     QUEUE_SECONDS,
     JOBS,
+    BATCHES,
     VIEWERS,
     VIEWERS_LIMIT,
 )

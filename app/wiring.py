@@ -10,6 +10,9 @@ from app.job_waiter import JobWaiter
 from app.metrics import ApiCounts
 from app.services.api_keys import ApiKeyService
 from app.services.artifacts import ArtifactService
+from app.services.batch_archive import BatchArchiveService
+from app.services.batch_warc import BatchWarcService
+from app.services.batches import BatchService
 from app.services.captures import CaptureService
 from app.services.gallery import GalleryService
 from app.services.health import HealthService
@@ -23,6 +26,7 @@ from app.services.scripts import ScriptService
 from app.services.session_rate import SessionRateService
 from app.services.sessions import SessionRules, SessionService
 from app.services.shared_queue import SharedQueueService
+from app.services.sitemaps import SitemapService
 from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
 from app.services.streams import StreamService
@@ -32,6 +36,8 @@ from app.task_queue import TaskQueue
 from app.viewers.hub import ViewerHub
 from fleet.api_keys import parse_api_keys
 from fleet.artifacts.storage import ArtifactStorage
+from fleet.checked_http import CheckedHttp
+from fleet.egress import parse_policy
 from fleet.settings import Settings
 from fleet.store import Store
 
@@ -48,6 +54,10 @@ class Services:
     storage_states: StorageStateService
     scripts: ScriptService
     captures: CaptureService
+    batches: BatchService
+    batch_archives: BatchArchiveService
+    batch_warcs: BatchWarcService
+    sitemaps: SitemapService
     jobs: JobService
     gallery: GalleryService
     artifacts: ArtifactService
@@ -80,6 +90,8 @@ def make_services(
     # Without a key of the operator's, what is signed dies with this process, and no other one knows it.
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_urlsafe(32)
     api_keys = parse_api_keys(settings.api_keys.get_secret_value())
+    batches = BatchService(store, sessions)
+    artifacts = ArtifactService(store, storage)
     view_links = ViewLinkService(sessions, secret_key=secret_key)
     return Services(
         api_keys=ApiKeyService(api_keys, store.key_tries),
@@ -88,9 +100,13 @@ def make_services(
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
         scripts=ScriptService(store.scripts, sessions, script_limits),
         captures=CaptureService(queue, shared, sessions),
+        batches=batches,
+        batch_archives=BatchArchiveService(batches, artifacts),
+        batch_warcs=BatchWarcService(batches, artifacts),
+        sitemaps=SitemapService(CheckedHttp(parse_policy(settings.egress_allow))),
         jobs=jobs,
-        gallery=GalleryService(store.jobs),
-        artifacts=ArtifactService(store, storage),
+        gallery=GalleryService(store.jobs, batches),
+        artifacts=artifacts,
         responses=ResponseService(store.responses, sessions),
         workers=WorkerService(store.workers),
         status=StatusService(store),

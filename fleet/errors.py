@@ -7,6 +7,7 @@ FleetError
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
 │   ├── RangeNotSatisfiable
 │   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
+│   ├── BatchTooLarge  BatchNotFound  BatchConflict  SitemapUnusable
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
 │       ResponseNotFound  WorkerNotFound  ViewLinkInvalid  StreamReadOnly  UpgradeRequired
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
@@ -30,6 +31,8 @@ class FleetError(Exception):
     """Base of the tree. `message` is for the client: what failed and what to do."""
 
     code: ClassVar[str]
+    # Whether the same request may well succeed later; docs/errors.md says how much later.
+    worth_another_try: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -111,6 +114,7 @@ class IdempotencyInProgress(RequestError):
     """The first request with this `Idempotency-Key` has not been accepted yet."""
 
     code = "idempotency_in_progress"
+    worth_another_try = True
 
 
 class RouteNotFound(RequestError):
@@ -153,6 +157,30 @@ class ResponseNotFound(RequestError):
     """The session has no such captured response (any more), or none of its body."""
 
     code = "response_not_found"
+
+
+class BatchTooLarge(RequestError):
+    """The batch has more items, or one of its lines more bytes, than a batch may have."""
+
+    code = "batch_too_large"
+
+
+class BatchNotFound(RequestError):
+    """No batch has this id, or it has expired."""
+
+    code = "batch_not_found"
+
+
+class BatchConflict(RequestError):
+    """The batch is in a state in which this cannot be done; `details.state` names it."""
+
+    code = "batch_conflict"
+
+
+class SitemapUnusable(RequestError):
+    """The sitemap cannot be fetched or read, or lists no page."""
+
+    code = "sitemap_unusable"
 
 
 class WorkerNotFound(RequestError):
@@ -205,6 +233,8 @@ class ScriptNotFound(RequestError):
 
 class Unavailable(FleetError):
     """The fleet cannot do it now."""
+
+    worth_another_try = True
 
     def __init__(self, message: str, *, retry_after: int = 2, **details: Any) -> None:
         """`retry_after`: whole seconds after which a new try is sensible."""
@@ -281,12 +311,14 @@ class ConnectionRefused(PageError):
     """Nothing listens at the host and port."""
 
     code = "connection_refused"
+    worth_another_try = True
 
 
 class ConnectionFailed(PageError):
     """The connection could not be made, or broke."""
 
     code = "connection_failed"
+    worth_another_try = True
 
 
 class TlsError(PageError):
@@ -305,6 +337,7 @@ class NavigationTimeout(PageError):
     """`goto.wait_until` was not reached within `goto.timeout`."""
 
     code = "navigation_timeout"
+    worth_another_try = True
 
 
 class NavigationFailed(PageError):
@@ -323,6 +356,7 @@ class PageCrashed(PageError):
     """The page's renderer process died."""
 
     code = "page_crashed"
+    worth_another_try = True
 
 
 class OutOfMemory(PageError):
@@ -341,6 +375,7 @@ class WaitTimeout(PageError):
     """A wait did not come true in time."""
 
     code = "wait_timeout"
+    worth_another_try = True
 
 
 class SelectorNotFound(PageError):
@@ -359,6 +394,7 @@ class CaptureTimeout(PageError):
     """The capture as a whole took longer than its `timeout`."""
 
     code = "capture_timeout"
+    worth_another_try = True
 
 
 class CaptureFailed(PageError):
@@ -381,12 +417,14 @@ class BrowserUnavailable(FleetFault):
     """The worker's browser host or its Chrome does not answer."""
 
     code = "browser_unavailable"
+    worth_another_try = True
 
 
 class WorkerStopping(FleetFault):
     """The worker stops; it hands its jobs back, so that clients see this only of work that must not run twice."""
 
     code = "worker_stopping"
+    worth_another_try = True
 
 
 class SessionRestored(FleetFault):
@@ -411,6 +449,7 @@ class InternalError(FleetFault):
     """A defect; the log has the cause under the same request id."""
 
     code = "internal_error"
+    worth_another_try = True
 
 
 def error_classes() -> Iterator[type[FleetError]]:
@@ -421,6 +460,11 @@ def error_classes() -> Iterator[type[FleetError]]:
         pending.extend(cls.__subclasses__())
         if "code" in cls.__dict__:
             yield cls
+
+
+def is_worth_another_try(code: str) -> bool:
+    """Of the error of a job."""
+    return any(cls.worth_another_try for cls in error_classes() if cls.code == code)
 
 
 def error_from(code: str, message: str, details: dict[str, Any]) -> FleetError:

@@ -29,6 +29,11 @@ LOST_LOOK_SECONDS: Final = 10
 SESSION_COUNTS_SECONDS: Final = 10
 # The last frame of a page that rests, renewed while somebody watches.
 FRAME_SECONDS: Final = 15
+# What is left of a batch whose items stop coming while it is accepted.
+BATCH_ACCEPTING_SECONDS: Final = 300
+BATCHES_LOOK_SECONDS: Final = 1
+# A batch tells how an item ended; its job is kept for those who followed that alone.
+BATCH_JOB_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,22 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:job:{id}:storage_state", "string", "60 s, or when it is read", "store.storage_states", "API"),
     CatalogueEntry("fleet:jobs", "zset", "8 days, renewed", "store.jobs", "API"),
     CatalogueEntry("fleet:waiting:QUEUE", "zset", "8 days, renewed", "store.waiting", "API"),
-    CatalogueEntry("fleet:throughput:QUEUE:BUCKET", "string", "70 s", "store.throughput", "API"),
+    CatalogueEntry("fleet:throughput:NAME:BUCKET", "string", "70 s", "store.throughput", "API"),
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
+    CatalogueEntry(
+        "fleet:batch:{id}", "hash", "FLEET_BATCH_TTL, renewed", "store.batches, store.batch_items", "API, worker"
+    ),
+    CatalogueEntry("fleet:batch:{id}:capture", "string", "as the batch", "store.batches", "worker"),
+    CatalogueEntry("fleet:batch:{id}:items", "list", "as the batch", "store.batches", "API, worker"),
+    CatalogueEntry("fleet:batch:{id}:claimed", "string", "as the batch", "store.batch_items", "worker"),
+    CatalogueEntry("fleet:batch:{id}:running", "hash", "as the batch", "store.batch_items", "API, worker"),
+    CatalogueEntry("fleet:batch:{id}:retries", "zset", "as the batch", "store.batch_items", "worker"),
+    CatalogueEntry("fleet:batch:{id}:hosts", "zset", "as the batch", "store.batch_items", "worker"),
+    CatalogueEntry("fleet:batch:{id}:positions", "string", "as the batch", "store.batch_items", "API"),
+    CatalogueEntry("fleet:batch:{id}:outcomes", "list", "as the batch", "store.batch_items", "API"),
+    CatalogueEntry("fleet:batches", "zset", "8 days, renewed", "store.batches", "API"),
+    CatalogueEntry("fleet:batches:active", "zset", "8 days, renewed", "store.batches", "worker"),
+    CatalogueEntry("fleet:batches:look", "string", "1 s", "store.batches", "worker"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of its rate", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
@@ -103,6 +122,11 @@ WORKERS_ABLE: Final = "fleet:workers:able"
 # Who was lost, and when.
 WORKERS_LOST: Final = "fleet:workers:lost"
 VIEWERS: Final = "fleet:viewers"
+BATCH_INDEX: Final = "fleet:batches"
+# Those that have not ended, by when an item of them was begun last.
+BATCHES_ACTIVE: Final = "fleet:batches:active"
+# Held by the one worker that looks after them at the moment.
+BATCHES_LOOK: Final = "fleet:batches:look"
 
 
 def session(session_id: str) -> str:
@@ -183,8 +207,51 @@ def waiting_look(queue: str) -> str:
     return f"{waiting(queue)}:look"
 
 
-def throughput(queue: str, bucket: int | str) -> str:
-    return f"fleet:throughput:{queue}:{bucket}"
+def throughput(name: str, bucket: int | str) -> str:
+    return f"fleet:throughput:{name}:{bucket}"
+
+
+def batch(batch_id: str) -> str:
+    return f"fleet:batch:{{{batch_id}}}"
+
+
+def batch_capture(batch_id: str) -> str:
+    """What is asked of each page; may hold secrets."""
+    return f"{batch(batch_id)}:capture"
+
+
+def batch_items(batch_id: str) -> str:
+    """What was accepted, in compressed pieces."""
+    return f"{batch(batch_id)}:items"
+
+
+def batch_claimed(batch_id: str) -> str:
+    """One bit for each item: whether it was begun."""
+    return f"{batch(batch_id)}:claimed"
+
+
+def batch_running(batch_id: str) -> str:
+    """By the id of its job, each item in hand."""
+    return f"{batch(batch_id)}:running"
+
+
+def batch_retries(batch_id: str) -> str:
+    """Items that wait for another try, by the time of it."""
+    return f"{batch(batch_id)}:retries"
+
+
+def batch_hosts(batch_id: str) -> str:
+    """Hosts that are left alone for a while, by its end."""
+    return f"{batch(batch_id)}:hosts"
+
+
+def batch_positions(batch_id: str) -> str:
+    """Four bytes for each item: where its outcome is in the list of them, from 1."""
+    return f"{batch(batch_id)}:positions"
+
+
+def batch_outcomes(batch_id: str) -> str:
+    return f"{batch(batch_id)}:outcomes"
 
 
 def artifact(artifact_id: str) -> str:

@@ -9,18 +9,27 @@ SESSIONS_QUEUE: Final = "sessions"
 # Pulled by every worker: captures without a session.
 CAPTURES_QUEUE: Final = "captures"
 
-SharedQueue = Literal["sessions", "captures"]
-SHARED_QUEUES: Final[tuple[SharedQueue, ...]] = (SESSIONS_QUEUE, CAPTURES_QUEUE)
+# Pulled by every worker: captures of batches, which come a few at a time. Workers take from all queues in turn.
+BATCHES_QUEUE: Final = "batches"
+
+SharedQueue = Literal["sessions", "captures", "batches"]
+SHARED_QUEUES: Final[tuple[SharedQueue, ...]] = (SESSIONS_QUEUE, CAPTURES_QUEUE, BATCHES_QUEUE)
+CAPTURE_QUEUES: Final[tuple[SharedQueue, ...]] = (CAPTURES_QUEUE, BATCHES_QUEUE)
+
+
+def capture_queue(batch_id: str | None) -> SharedQueue:
+    """Where a capture without a session waits."""
+    return BATCHES_QUEUE if batch_id else CAPTURES_QUEUE
 
 
 def queue_of(job: Job) -> SharedQueue:
     """In which the job waits, unless its session has it wait in its own list."""
-    return SESSIONS_QUEUE if job.kind is JobKind.SESSION_CREATE else CAPTURES_QUEUE
+    return SESSIONS_QUEUE if job.kind is JobKind.SESSION_CREATE else capture_queue(job.batch_id)
 
 
 def queue_for_all(queue: str) -> SharedQueue:
     """The shared queue for a message that came from `queue`: a worker's own is of no use to others."""
-    return CAPTURES_QUEUE if queue == CAPTURES_QUEUE else SESSIONS_QUEUE
+    return next((shared for shared in CAPTURE_QUEUES if shared == queue), SESSIONS_QUEUE)
 
 
 # Its one argument is a job id.

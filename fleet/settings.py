@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     artifacts_url: str = "file:./data/artifacts"
     artifact_ttl: Seconds = 7 * 86_400
     job_ttl: Seconds = 86_400
+    batch_ttl: Seconds = 7 * 86_400
+    batch_captures: Annotated[int, Field(gt=0, le=1000)] = 3
+    batch_captures_beside: Annotated[int, Field(gt=0, le=1000)] = 1
     chrome_path: Path | None = None
     egress_allow: str = ""
     sessions_per_worker: Annotated[int, Field(gt=0)] = 10

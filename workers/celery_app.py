@@ -3,9 +3,10 @@
 from celery import Celery
 from kombu import Exchange, Queue
 
-from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
+from fleet.queues import SHARED_QUEUES
 from fleet.settings import settings
 from fleet.store import JOB_HARD_LIMIT_SECONDS, JOB_SOFT_LIMIT_SECONDS, VISIBILITY_TIMEOUT_SECONDS
+from workers.batch_look import BatchLook
 from workers.creation_queue import CreationQueue
 from workers.drain import Drain
 from workers.hooks import connect_hooks
@@ -26,7 +27,7 @@ app.conf.update(
     task_acks_on_timeout=False,
     task_soft_time_limit=JOB_SOFT_LIMIT_SECONDS,
     task_time_limit=JOB_HARD_LIMIT_SECONDS,
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (CAPTURES_QUEUE, SESSIONS_QUEUE)],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in SHARED_QUEUES],
     task_create_missing_queues=False,
     worker_direct=True,
     # As many messages as children: what waits, waits in Redis, where other workers can take it.
@@ -39,5 +40,5 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS, "socket_keepalive": True},
 )
-app.steps["consumer"].update([CreationQueue, Drain, HostEndWatch, HostHangWatch, LostMessages, LostWorkers])
+app.steps["consumer"].update([BatchLook, CreationQueue, Drain, HostEndWatch, HostHangWatch, LostMessages, LostWorkers])
 connect_hooks()

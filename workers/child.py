@@ -2,9 +2,14 @@
 
 from functools import cache
 
+from kombu.exceptions import OperationalError
+
 from fleet.artifacts.storage import open_storage
+from fleet.errors import StoreUnavailable
 from fleet.settings import settings
 from fleet.store import Store, open_store
+from workers.batch_feeder import BatchFeeder, Shares
+from workers.celery_app import app
 from workers.hooks import counts
 from workers.host_process import host_socket
 from workers.job_runner import JobRunner
@@ -20,6 +25,20 @@ def store() -> Store:
 
 
 @cache
+def batch_feeder() -> BatchFeeder:
+    config = settings()
+    return BatchFeeder(store(), Shares.of(config), _send, on_end=counts().batch_item_ended)
+
+
+def _send(task: str, argument: str, queue: str) -> None:
+    try:
+        app.send_task(task, args=[argument], queue=queue)
+    except OperationalError as error:
+        message = "The queue does not answer."
+        raise StoreUnavailable(message) from error
+
+
+@cache
 def job_runner() -> JobRunner:
     config = settings()
     return JobRunner(
@@ -28,4 +47,5 @@ def job_runner() -> JobRunner:
         host=HostClient(host_socket()),
         counts=counts(),
         artifact_ttl_seconds=config.artifact_ttl,
+        on_batch_job_end=batch_feeder().job_ended,
     )

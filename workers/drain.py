@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 
 from fleet.errors import StoreUnavailable
-from fleet.queues import CAPTURES_QUEUE
+from fleet.queues import CAPTURE_QUEUES
 from workers.estate import Estate
 from workers.regular_look import RegularLook
 
@@ -24,7 +24,9 @@ class Drain(RegularLook):
             return
 
     def _drain(self, consumer: Any) -> None:
-        if consumer.task_consumer.consuming_from(CAPTURES_QUEUE):
-            consumer.cancel_task_queue(CAPTURES_QUEUE)
+        taken = [queue for queue in CAPTURE_QUEUES if consumer.task_consumer.consuming_from(queue)]
+        for queue in taken:
+            consumer.cancel_task_queue(queue)
+        if taken:
             _log.info("draining", worker=consumer.hostname)
         Estate(consumer.app, self.store, consumer.hostname).hand_over_drained()

@@ -27,8 +27,9 @@ from fleet.models.job import InternalJobKind, Job, JobError, JobKind, JobState
 from fleet.models.manifest import Manifest, PageVisit, Timings
 from fleet.models.session import EndReason, SessionState
 from fleet.models.waits import CAPTURE_TIMEOUT_MAX
-from fleet.queues import CAPTURES_QUEUE, SESSIONS_QUEUE
+from fleet.queues import SESSIONS_QUEUE, capture_queue
 from fleet.store import JOB_SOFT_LIMIT_SECONDS, Store
+from fleet.store.throughput import SINGLE_JOBS
 from workers.artifact_writer import ArtifactWriter
 from workers.link.client import HostClient
 from workers.metrics import WorkerCounts
@@ -73,7 +74,7 @@ class _RunAgain(Exception):
 
 
 class JobRunner:
-    def __init__(
+    def __init__(  # noqa: PLR0913  # its parts, all by name
         self,
         *,
         store: Store,
@@ -81,8 +82,11 @@ class JobRunner:
         host: HostClient,
         counts: WorkerCounts,
         artifact_ttl_seconds: int,
+        on_batch_job_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
+        """`on_batch_job_end` hears of each job of a batch whose outcome has just been recorded."""
         self._store = store
+        self._on_batch_job_end = on_batch_job_end
         self._counts = counts
         self._host = host
         self._writer = ArtifactWriter(store.artifacts, storage, ttl=timedelta(seconds=artifact_ttl_seconds))
@@ -93,8 +97,9 @@ class JobRunner:
         if accepted is not None and not redelivered and self._runs_elsewhere(accepted, worker):
             return
         job = self._start(accepted, worker)
+        queue = capture_queue(accepted.batch_id if accepted else None)
         if job is not None:
-            self._store.throughput.count(CAPTURES_QUEUE)
+            self._store.throughput.count(queue)
             self._finish(job, self._one_shot_capture)
 
     def _runs_elsewhere(self, job: Job, worker: str) -> bool:
@@ -206,6 +211,8 @@ class JobRunner:
             if job.kind is JobKind.SESSION_CREATE:
                 self._store.sessions.end(_session_of(job), EndReason.CREATE_FAILED)
             return None
+        if job.batch_id is None:
+            self._store.throughput.count(SINGLE_JOBS)
         return self._store.jobs.move(
             job, JobState.RUNNING, worker=worker, attempts=job.attempts + 1, started_at=utc_now()
         )
@@ -265,6 +272,8 @@ class JobRunner:
         # Of two runners only one has recorded the outcome.
         if ended is not None:
             self._counts.job_ended(ended)
+            if ended.batch_id is not None:
+                self._on_batch_job_end(ended)
 
     def _ask_host(
         self, command: str, params: dict[str, Any], *, seconds: float, repeatable: bool = True

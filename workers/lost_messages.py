@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from fleet.clock import utc_now
 from fleet.errors import StoreUnavailable
 from fleet.models.job import Job, JobState
-from fleet.queues import CAPTURES_QUEUE, RUN_CAPTURE, RUN_SESSION_JOB, SHARED_QUEUES, SharedQueue
+from fleet.queues import CAPTURE_QUEUES, RUN_CAPTURE, RUN_SESSION_JOB, SHARED_QUEUES, SharedQueue
 from workers.regular_look import RegularLook
 
 _log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class LostMessages(RegularLook):
             if job is None or job.state is not JobState.QUEUED:
                 self.store.waiting.leave(queue, job_id)
             elif (argument := _argument(queue, job)) not in in_hand:
-                task = RUN_CAPTURE if queue == CAPTURES_QUEUE else RUN_SESSION_JOB
+                task = RUN_CAPTURE if queue in CAPTURE_QUEUES else RUN_SESSION_JOB
                 consumer.app.send_task(task, args=[argument], queue=queue)
                 _log.warning("message was lost; sent again", job=job_id, queue=queue)
 
@@ -58,7 +58,7 @@ class LostMessages(RegularLook):
 
 
 def _argument(queue: SharedQueue, job: Job) -> str:
-    return job.id if queue == CAPTURES_QUEUE else job.session_id or ""
+    return job.id if queue in CAPTURE_QUEUES else job.session_id or ""
 
 
 def _messages(queue: SharedQueue, consumer: Any) -> int:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from fleet.metrics import DURATION_BUCKETS, SESSIONS_ENDED, Counts, Metric, MetricFiles
-from fleet.models.job import Job
+from fleet.models.job import Job, JobState
 from fleet.models.session import EndReason
 
 # Of sessions; the last one is the default limit of a whole worker.
@@ -21,6 +21,13 @@ JOB_WAIT_SECONDS: Final = Metric(
 )
 JOB_RERUNS: Final = Metric(
     "counter", "fleet_job_reruns_total", "Jobs that were started again because what they ran in went away.", ("code",)
+)
+BATCH_ITEMS: Final = Metric(
+    "counter",
+    "fleet_batch_items_total",
+    "Items of batches that have ended, retries of one item counted once.",
+    ("outcome",),
+    known=("succeeded", "failed", "cancelled"),
 )
 STAGE_SECONDS: Final = Metric(
     "histogram",
@@ -114,6 +121,7 @@ MANIFEST: Final = (
     JOB_SECONDS,
     JOB_WAIT_SECONDS,
     JOB_RERUNS,
+    BATCH_ITEMS,
     STAGE_SECONDS,
     SESSIONS_ENDED,
     SESSIONS_RESTORED,
@@ -157,6 +165,7 @@ class WorkerCounts(Counts):
         self._job_seconds = JOB_SECONDS.histogram(self.registry)
         self._job_wait_seconds = JOB_WAIT_SECONDS.histogram(self.registry)
         self.job_reruns = JOB_RERUNS.counter(self.registry)
+        self._batch_items = BATCH_ITEMS.counter(self.registry)
         self._stage_seconds = STAGE_SECONDS.histogram(self.registry)
         self._sessions_ended = SESSIONS_ENDED.counter(self.registry)
         self.sessions_restored = SESSIONS_RESTORED.counter(self.registry)
@@ -170,6 +179,9 @@ class WorkerCounts(Counts):
 
     def session_ended(self, reason: EndReason) -> None:
         self._sessions_ended.labels(reason.value).inc()
+
+    def batch_item_ended(self, state: JobState) -> None:
+        self._batch_items.labels(state.value).inc()
 
     def job_ended(self, job: Job) -> None:
         started = job.started_at or job.queued_at

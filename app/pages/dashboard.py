@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, Response, g, make_response, render_template,
 from werkzeug.exceptions import NotFound
 
 from app.errors import answer, defect, of_http, status_of
-from app.pages import captures, gallery, jobs, login, overview, sessions, view_links, workers
+from app.pages import batches, captures, gallery, jobs, login, overview, sessions, view_links, workers
 from app.pages.words import FILTERS
 from app.wiring import services
 from fleet.errors import FleetError
@@ -22,7 +22,7 @@ _TYPES = ("application/json", "text/html")
 dashboard = Blueprint(
     "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
 )
-for _module in (login, overview, sessions, view_links, captures, gallery, jobs, workers):
+for _module in (login, overview, sessions, view_links, captures, batches, gallery, jobs, workers):
     dashboard.register_blueprint(_module.pages)
 
 

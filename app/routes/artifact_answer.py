@@ -9,14 +9,6 @@ from fleet.errors import InternalError, error_from
 from fleet.models.artifact import Artifact
 from fleet.models.job import Job
 
-_EXTENSIONS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "application/pdf": "pdf",
-    "text/html": "html",
-}
-
 
 def artifact_response(artifact_id: str) -> Response:
     artifact, stream = services().artifacts.open(artifact_id)
@@ -53,4 +45,4 @@ def artifact_answer(job: Job, media_type: str) -> Response:
 
 
 def _file_name(artifact: Artifact) -> str:
-    return f"{artifact.kind}-{artifact.id[4:12]}.{_EXTENSIONS[artifact.media_type]}"
+    return f"{artifact.kind}-{artifact.id[4:12]}.{artifact.extension}"

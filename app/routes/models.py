@@ -1,11 +1,12 @@
 """Query and path parameters, and the shapes of answers, for parsing and for the OpenAPI document."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from fleet.models.base import NamedFields
-from fleet.models.job import Job
+from fleet.models.batch import Batch, ItemStatus
+from fleet.models.job import Job, JobState
 from fleet.models.script import Script
 from fleet.models.session import Session
 from fleet.models.worker import WorkerReport
@@ -37,6 +38,18 @@ class JobPath(BaseModel):
     job_id: str
 
 
+class BatchPath(BaseModel):
+    batch_id: str
+
+
+class ItemQuery(PageQuery):
+    state: JobState | None = None
+
+
+class ArchiveQuery(NamedFields):
+    format: Literal["zip", "warc"] = "zip"
+
+
 class ArtifactPath(BaseModel):
     artifact_id: str
 
@@ -60,6 +73,20 @@ class JobAnswer(BaseModel):
 class SessionAnswer(BaseModel):
     session: Session
     job: Job
+
+
+class BatchAnswer(BaseModel):
+    batch: Batch
+
+
+class BatchPage(BaseModel):
+    batches: list[Batch]
+    next_cursor: str | None
+
+
+class ItemList(BaseModel):
+    items: list[ItemStatus]
+    next_cursor: str | None
 
 
 class StorageStateAnswer(BaseModel):

@@ -31,7 +31,9 @@ def accepted_once(accept: Callable[[str], Accepted]) -> Accepted:
     wanted = request.headers.get("Accept", "")  # it may choose the output
     same = f"{request.method}\n{request.path}\n{wanted}\n".encode() + request.get_data(cache=True)
     key = request.headers.get("Idempotency-Key")
-    return services().idempotency.once(key, same, lambda: accept(g.request_id), caller=caller().name)
+    return services().idempotency.once(
+        key, same, lambda: accept(g.request_id), Accepted.from_json, caller=caller().name
+    )
 
 
 def after_waiting(accepted: Accepted, seconds: float) -> Job:

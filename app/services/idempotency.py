@@ -3,10 +3,18 @@
 import hashlib
 import re
 from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
-from app.services.accepted import Accepted
 from fleet.errors import FleetError, IdempotencyInProgress, IdempotencyKeyReused, InvalidRequest
 from fleet.store.idempotency import FirstAnswer, IdempotencyStore
+
+
+class Answer(Protocol):
+    def to_json(self) -> dict[str, Any]:
+        """All of it, so that it can be read again."""
+
+
+A = TypeVar("A", bound=Answer)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -15,8 +23,19 @@ class IdempotencyService:
     def __init__(self, answers: IdempotencyStore) -> None:
         self._answers = answers
 
-    def once(self, key: str | None, request: bytes, accept: Callable[[], Accepted], *, caller: str) -> Accepted:
-        """What `accept` gave, now or the first time. `request`: all that makes two requests of a caller the same."""
+    def once(
+        self,
+        key: str | None,
+        request: bytes,
+        accept: Callable[[], A],
+        read: Callable[[dict[str, Any]], A],
+        *,
+        caller: str,
+    ) -> A:
+        """What `accept` gave, now or the first time; then `read` made it from its JSON.
+
+        `request`: all that makes two requests of a caller the same.
+        """
         if key is None:
             return accept()
         if not _KEY.fullmatch(key):
@@ -25,7 +44,7 @@ class IdempotencyService:
         request_sha256 = hashlib.sha256(request).hexdigest()
         first = self._answers.claim(key_sha256, request_sha256)
         if first is not None:
-            return _repeated(first, request_sha256)
+            return read(_repeated(first, request_sha256))
         try:
             accepted = accept()
         except FleetError:
@@ -35,11 +54,11 @@ class IdempotencyService:
         return accepted
 
 
-def _repeated(first: FirstAnswer, request_sha256: str) -> Accepted:
+def _repeated(first: FirstAnswer, request_sha256: str) -> dict[str, Any]:
     if first.request_sha256 != request_sha256:
         message = "This Idempotency-Key was used for another request in the last 24 h. Use a new one."
         raise IdempotencyKeyReused(message)
     if first.answer is None:
         message = "The first request with this Idempotency-Key is still being accepted. Try again in a second."
         raise IdempotencyInProgress(message)
-    return Accepted.from_json(first.answer)
+    return first.answer

@@ -9,6 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from app import metrics
 from app.metrics import ApiCounts
 from fleet.errors import StoreUnavailable
+from fleet.models.batch import BatchState
 from fleet.models.session import SessionState
 from fleet.queues import SHARED_QUEUES
 from fleet.store import Store
@@ -38,6 +39,7 @@ class _FleetGauges:
         try:
             state = self._store.fleet_state.read()
             waited = self._waited()
+            batches = Counter(batch.state for batch in self._store.batches.active())
         except StoreUnavailable:
             return [metrics.STORE_UP.gauge(0)]
         return [
@@ -49,6 +51,9 @@ class _FleetGauges:
             metrics.QUEUE_LIMIT.gauge({(queue.name,): queue.limit for queue in state.queues}),
             metrics.QUEUE_SECONDS.gauge(waited),
             metrics.JOBS.gauge({("queued",): state.jobs_queued, ("running",): state.messages}),
+            metrics.BATCHES.gauge(
+                {(one,): batches[one] for one in (BatchState.RUNNING, BatchState.PAUSED, BatchState.STOPPING)}
+            ),
             metrics.VIEWERS.gauge(state.viewers),
             metrics.VIEWERS_LIMIT.gauge(self._store.viewers.limit),
         ]

@@ -7,6 +7,15 @@ from pydantic import computed_field
 
 from fleet.models.base import Record
 
+# Of the names of files.
+_EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "application/pdf": "pdf",
+    "text/html": "html",
+}
+
 ArtifactKind = Literal["screenshot", "pdf", "html"]
 
 
@@ -28,6 +37,10 @@ class Artifact(Record):
     def url(self) -> str:
         """Path of the bytes under the API's own address."""
         return f"/api/artifacts/{self.id}"
+
+    @property
+    def extension(self) -> str:
+        return _EXTENSIONS[self.media_type]
 
 
 class StoredArtifact(Record):

@@ -20,11 +20,9 @@ from fleet.models.waits import (
 )
 
 
-class CaptureRequest(Input):
-    """Body of a capture in a session."""
+class CaptureOptions(Input):
+    """What is asked of a page, whichever it is."""
 
-    url: HttpUrl | None = None
-    html: Annotated[str, Field(max_length=8 * 1024 * 1024)] | None = None
     goto: Goto = Goto()
     wait_for_selector: WaitForSelector | None = None
     wait_for_function: WaitForFunction | None = None
@@ -33,6 +31,13 @@ class CaptureRequest(Input):
     actions: Actions = []
     outputs: Annotated[list[Output], Field(min_length=1, max_length=20)] = [Screenshot(kind="screenshot")]
     timeout: Milliseconds = CAPTURE_TIMEOUT_DEFAULT
+
+
+class CaptureRequest(CaptureOptions):
+    """Body of a capture in a session."""
+
+    url: HttpUrl | None = None
+    html: Annotated[str, Field(max_length=8 * 1024 * 1024)] | None = None
 
     @property
     def acts(self) -> bool:

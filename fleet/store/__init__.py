@@ -8,6 +8,8 @@ from fleet.models.waits import CAPTURE_TIMEOUT_MAX
 from fleet.settings import Settings
 from fleet.store.artifacts import ArtifactRecordStore
 from fleet.store.asks import AskStore
+from fleet.store.batch_items import BatchItemStore
+from fleet.store.batches import BatchStore
 from fleet.store.checkpoints import CheckpointStore
 from fleet.store.connection import RedisClient, connect
 from fleet.store.events import EventStore
@@ -64,6 +66,8 @@ class Store:
     frames: FrameStore
     asks: AskStore
     artifacts: ArtifactRecordStore
+    batches: BatchStore
+    batch_items: BatchItemStore
     idempotency: IdempotencyStore
     session_rate: RateStore
     key_tries: RateStore
@@ -104,6 +108,8 @@ def open_store(
         scripts=ScriptStore(client, sessions, limit=settings.script_limit),
         waiting=waiting,
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
+        batches=BatchStore(client, ttl_seconds=settings.batch_ttl),
+        batch_items=BatchItemStore(client, ttl_seconds=settings.batch_ttl),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
         key_tries=RateStore(client, settings.redis_url, rate=_KEY_TRIES),

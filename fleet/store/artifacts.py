@@ -3,7 +3,7 @@
 from typing import cast
 
 from fleet import keys
-from fleet.models.artifact import StoredArtifact
+from fleet.models.artifact import Artifact, StoredArtifact
 from fleet.store.connection import RedisClient
 
 
@@ -18,3 +18,11 @@ class ArtifactRecordStore:
     def get(self, artifact_id: str) -> StoredArtifact | None:
         record = cast("str | None", self._client.get(keys.artifact(artifact_id)))
         return StoredArtifact.model_validate_json(record) if record else None
+
+    def get_many(self, artifact_ids: list[str]) -> dict[str, Artifact]:
+        """By their ids, those that have not expired."""
+        with self._client.pipeline(transaction=False) as batch:
+            for artifact_id in artifact_ids:
+                batch.get(keys.artifact(artifact_id))
+            records = [StoredArtifact.model_validate_json(record) for record in batch.execute() if record]
+        return {stored.artifact.id: stored.artifact for stored in records}

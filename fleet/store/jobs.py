@@ -31,7 +31,8 @@ class JobStore:
             if event := _event(job):
                 batch.publish(keys.session_events(job.session_id or ""), event)
             batch.execute()
-        if not job.is_internal:
+        # Those of a batch would leave no room for others; the batch lists its own.
+        if not job.is_internal and job.batch_id is None:
             self._list(job)
 
     def _list(self, job: Job) -> None:
@@ -49,6 +50,14 @@ class JobStore:
     def get(self, job_id: str) -> Job | None:
         record = cast("str | None", self._client.hget(keys.job(job_id), "record"))
         return Job.model_validate_json(record) if record else None
+
+    def states(self, job_ids: list[str]) -> dict[str, JobState | None]:
+        """None: no record (any more)."""
+        with self._client.pipeline(transaction=False) as batch:
+            for job_id in job_ids:
+                batch.hget(keys.job(job_id), "state")
+            answers = zip(job_ids, batch.execute(), strict=True)
+            return {job_id: JobState(state) if state else None for job_id, state in answers}
 
     def request(self, job_id: str) -> str | None:
         return cast("str | None", self._client.get(keys.job_request(job_id)))

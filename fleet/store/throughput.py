@@ -1,12 +1,13 @@
-"""How fast each shared queue moves, measured over the last minute: for a Retry-After that means something."""
+"""How fast each shared queue and each batch moves, measured over the last minute."""
 
-from typing import cast
+from typing import Final, cast
 
 from fleet import keys
 from fleet.clock import utc_now
-from fleet.queues import SharedQueue
 from fleet.store.connection import RedisClient
 
+# Not a queue: the jobs that are of no batch, whichever way they came.
+SINGLE_JOBS: Final = "single"
 _BUCKET_SECONDS = 10
 _BUCKETS = 6
 
@@ -15,23 +16,30 @@ class ThroughputStore:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    def count(self, queue: SharedQueue) -> None:
-        """One job of that queue has left it."""
-        key = keys.throughput(queue, self._bucket())
+    def count(self, name: str) -> None:
+        """One job has left that queue, one item of that batch has ended, or one single job has begun."""
+        key = keys.throughput(name, self._bucket())
         with self._client.pipeline(transaction=False) as batch:
             batch.incr(key)
             batch.expire(key, (_BUCKETS + 1) * _BUCKET_SECONDS)
             batch.execute()
 
-    def per_second(self, queue: SharedQueue) -> float:
-        """0 if none has left it for a minute."""
+    def per_second(self, name: str, *, seconds: float = _BUCKETS * _BUCKET_SECONDS) -> float:
+        """0 if nothing moved in the last minute. `seconds`: since when it moves, if that is less."""
+        return self._recent(name, _BUCKETS) / min(max(seconds, 1.0), _BUCKETS * _BUCKET_SECONDS)
+
+    def has_moved(self, name: str) -> bool:
+        """Within the last ten to twenty seconds."""
+        return self._recent(name, 2) > 0
+
+    def _recent(self, name: str, buckets: int) -> int:
         newest = self._bucket()
-        names = [keys.throughput(queue, newest - age) for age in range(_BUCKETS)]
+        names = [keys.throughput(name, newest - age) for age in range(buckets)]
         with self._client.pipeline(transaction=False) as batch:
-            for name in names:
-                batch.get(name)
+            for key in names:
+                batch.get(key)
             counts = cast("list[str | None]", batch.execute())
-        return sum(int(count) for count in counts if count) / (_BUCKETS * _BUCKET_SECONDS)
+        return sum(int(count) for count in counts if count)
 
     @staticmethod
     def _bucket() -> int:

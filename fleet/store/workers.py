@@ -38,7 +38,10 @@ class WorkerStore:
             batch.execute()
 
     def are_any_alive(self) -> bool:
-        return int(self._client.zcount(keys.WORKER_INDEX, self._oldest(), "+inf")) > 0
+        return self.count_alive() > 0
+
+    def count_alive(self) -> int:
+        return int(self._client.zcount(keys.WORKER_INDEX, self._oldest(), "+inf"))
 
     def admits_sessions(self, name: str) -> bool:
         """By its own last word, and unless it is to drain. One that has not reported yet does."""

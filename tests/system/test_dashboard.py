@@ -15,7 +15,7 @@ from tests.system.conftest import RunningFleet
 from tests.system.person import DESKTOP, PHONE, Colours, Person, a_browser
 
 _PATIENCE_MS = 60_000
-_LISTS = ["/", "/sessions", "/capture", "/gallery", "/jobs", "/workers"]
+_LISTS = ["/", "/sessions", "/capture", "/batches", "/gallery", "/jobs", "/workers"]
 _HOSTILE_TITLE = "<img src=x onerror=document.body.dataset.hacked=1>"
 
 
@@ -305,6 +305,25 @@ def test_axe_finds_no_serious_fault_on_any_page(
             _wait_until_live(person.page)
         found[path] = person.faults()
     assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize(("size", "colours"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_a_person_captures_a_list_of_addresses_and_looks_at_what_came_of_it(
+    meet: Callable[..., Person], site: str, size: tuple[int, int], colours: Colours
+) -> None:
+    person = meet(size=size, colours=colours)
+    page = person.open("/batches")
+    page.get_by_role("button", name="New batch").click()
+    assert person.faults() == []
+    page.get_by_label("Addresses, one on each line").fill(f"{site}/\n\n{site}/article\n")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/batches/bat_*")
+    expect(page.get_by_text("completed")).to_be_visible()
+    assert person.faults() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    page.get_by_role("button", name="Gallery").click()
+    expect(page.locator(".pictures img")).to_have_count(2)
+    assert person.faults() == []
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

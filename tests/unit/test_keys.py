@@ -33,7 +33,7 @@ _SPELLED = {
     "slots": keys.slots("NAME"),
     "waiting_high": keys.waiting_high("QUEUE"),
     "waiting_look": keys.waiting_look("QUEUE"),
-    "throughput": keys.throughput("QUEUE", "BUCKET"),
+    "throughput": keys.throughput("NAME", "BUCKET"),
     "rate": f"{keys.RATE_PREFIX}:CLIENT",
     "worker": keys.worker("NAME"),
     "worker_messages": keys.worker_messages("NAME"),
@@ -44,6 +44,18 @@ _SPELLED = {
     "workers_lost": keys.WORKERS_LOST,
     "viewers": keys.VIEWERS,
     "counts_of_sessions": keys.SESSION_COUNTS,
+    "batch": keys.batch("id"),
+    "batch_capture": keys.batch_capture("id"),
+    "batch_items": keys.batch_items("id"),
+    "batch_claimed": keys.batch_claimed("id"),
+    "batch_running": keys.batch_running("id"),
+    "batch_retries": keys.batch_retries("id"),
+    "batch_hosts": keys.batch_hosts("id"),
+    "batch_positions": keys.batch_positions("id"),
+    "batch_outcomes": keys.batch_outcomes("id"),
+    "batches": keys.BATCH_INDEX,
+    "batches_active": keys.BATCHES_ACTIVE,
+    "batches_look": keys.BATCHES_LOOK,
 }
 _CHANNELS = {
     "session_expiry",
@@ -85,8 +97,8 @@ def test_every_key_ends(pattern: str) -> None:
     assert entry.ttl
 
 
-@pytest.mark.parametrize("family", ["session", "job"])
-def test_the_keys_of_one_session_or_job_share_a_hash_tag(family: str) -> None:
+@pytest.mark.parametrize("family", ["session", "job", "batch"])
+def test_the_keys_of_one_session_job_or_batch_share_a_hash_tag(family: str) -> None:
     of_one = [key for name, key in _SPELLED.items() if re.fullmatch(rf"{family}(_.*)?", name)]
 
     assert len(of_one) > 1

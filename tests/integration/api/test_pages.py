@@ -21,10 +21,11 @@ from tests.doubles import RecordingQueue
 from tests.factories import a_job, a_manifest, a_worker_report, an_artifact
 from tests.integration.api.conftest import Json
 from tests.integration.as_worker import WORKER, fail, keep_artifact, succeed
+from workers.batch_feeder import BatchFeeder, Shares
 
-_PAGES = ["/", "/sessions", "/capture", "/gallery", "/jobs", "/workers"]
+_PAGES = ["/", "/sessions", "/capture", "/batches", "/gallery", "/jobs", "/workers"]
 _HOSTILE = """"><script>alert(1)</script><img src=x onerror='alert(2)'>{{ 7 * 7 }}"""
-_ROUND_TRIPS = {"/": 6, "/sessions": 2, "/capture": 0, "/gallery": 2, "/jobs": 2, "/workers": 2}
+_ROUND_TRIPS = {"/": 6, "/sessions": 2, "/capture": 0, "/batches": 2, "/gallery": 2, "/jobs": 2, "/workers": 2}
 
 
 def _page(client: FlaskClient, path: str) -> str:
@@ -54,6 +55,7 @@ def test_every_page_is_there_while_nothing_is_in_the_fleet(client: FlaskClient, 
     [
         ("/", "make up"),
         ("/sessions", "Create a session"),
+        ("/batches", "Capture a list of addresses"),
         ("/gallery", "Capture a page"),
         ("/jobs", "Capture a page"),
         ("/workers", "make up"),
@@ -241,6 +243,59 @@ def test_the_gallery_finds_pictures_behind_jobs_that_have_none(
     for _ in range(150):
         store.jobs.create(a_job(kind=JobKind.SESSION_DELETE), "{}")
     assert "The old one" in _page(client, "/gallery")
+
+
+def _batch_with_a_picture(client: FlaskClient, store: Store, storage: ArtifactStorage, *, title: str) -> str:
+    """The id of one that has ended; the second of its items has failed."""
+    urls = ["http://a.example/1", "http://a.example/2"]
+    batch_id: str = client.post("/api/batches", json={"urls": urls, "retries": 0}).get_json()["batch"]["id"]
+    feeder = BatchFeeder(store, Shares(alone=2, beside=2, session_jobs=1), lambda *_: None)
+    feeder.feed()
+    first, second = sorted(store.batch_items.in_hand(batch_id), key=lambda held: held.index)
+    picture = keep_artifact(store, storage, b"picture", width=1280, height=720)
+    feeder.job_ended(succeed(store, first.job_id, result=a_manifest(picture, title=title)))
+    feeder.job_ended(fail(store, second.job_id, "navigation_timeout", _HOSTILE))
+    return batch_id
+
+
+def test_a_batch_is_shown_with_its_items_and_what_can_be_done(
+    client: FlaskClient, store: Store, storage: ArtifactStorage
+) -> None:
+    batch_id = _batch_with_a_picture(client, store, storage, title="T")
+    page = _page(client, f"/batches/{batch_id}")
+    assert "http://a.example/2" in page
+    assert "navigation_timeout" in page
+    assert f'data-api="POST /api/batches/{batch_id}/retry"' in page
+    assert f"/api/batches/{batch_id}/archive" in page
+    assert "http://a.example/1" not in _page(client, f"/batches/{batch_id}?state=failed")
+    assert batch_id in _page(client, "/batches")
+
+
+def test_a_batch_that_runs_can_be_held_and_cancelled(client: FlaskClient) -> None:
+    batch_id = client.post("/api/batches", json={"urls": ["http://a.example/"]}).get_json()["batch"]["id"]
+    page = _page(client, f"/batches/{batch_id}")
+    assert f'data-api="POST /api/batches/{batch_id}/pause"' in page
+    assert f'data-api="DELETE /api/batches/{batch_id}"' in page
+
+
+def test_the_gallery_of_a_batch_shows_its_pictures(client: FlaskClient, store: Store, storage: ArtifactStorage) -> None:
+    batch_id = _batch_with_a_picture(client, store, storage, title="The star list")
+    assert "The star list" in _page(client, f"/gallery?batch={batch_id}")
+    assert "The star list" not in _page(client, "/gallery")
+
+
+def test_words_of_others_in_a_batch_are_words(client: FlaskClient, store: Store, storage: ArtifactStorage) -> None:
+    batch_id = _batch_with_a_picture(client, store, storage, title=_HOSTILE)
+    for path in (f"/batches/{batch_id}", f"/gallery?batch={batch_id}"):
+        assert "<script>alert" not in _page(client, path)
+        assert "<img src=x" not in _page(client, path)
+
+
+@pytest.mark.parametrize("path", ["/batches/bat_x", "/gallery?batch=bat_x"])
+def test_a_page_of_a_batch_that_is_not_there_says_so(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "batch_not_found" in answer.text
 
 
 @pytest.mark.parametrize(

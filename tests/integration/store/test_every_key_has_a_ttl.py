@@ -9,10 +9,12 @@ from fleet import keys
 from fleet.clock import utc_now
 from fleet.ids import new_id
 from fleet.models.artifact import StoredArtifact
+from fleet.models.batch import BatchOptions
 from fleet.models.checkpoint import Checkpoint
 from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
 from fleet.store import Store
+from fleet.store.batches import Item
 from fleet.store.frames import Frame
 from fleet.store.messages import Message
 from fleet.store.session_counts import SessionCountStore
@@ -27,6 +29,7 @@ def busy(store: Store) -> Store:
     _use_a_session(store, ended)
     _end_a_session(store, ended)
     _run_captures(store)
+    _run_a_batch(store)
     store.idempotency.claim("claimed", "request")
     store.idempotency.claim("answered", "request")
     store.idempotency.keep("answered", "request", {"job": {}})
@@ -101,6 +104,24 @@ def _run_captures(store: Store) -> None:
     store.client.delete(keys.job(expired.id), keys.job_request(expired.id))
     store.jobs.move(expired, JobState.RUNNING)
     store.jobs.newest(limit=10, cursor=None)
+
+
+def _run_a_batch(store: Store) -> None:
+    """One item has ended, one waits for another try, one is in hand, one was not begun yet."""
+    batch_id, options = new_id("bat"), BatchOptions(per_host_delay=1000)
+    store.batches.begin(batch_id, options, "{}", request_id="req")
+    store.batches.add(batch_id, [Item(f"http://{host}.example/") for host in "abcd"])
+    store.batches.start(batch_id, total=4, duplicates=0, deadline_at=utc_now() + timedelta(hours=1))
+    jobs = [a_job(batch_id=batch_id, state=JobState.FAILED) for _ in range(3)]
+    for index, job in enumerate(jobs):
+        host = f"{index}.example"
+        store.batch_items.claim(batch_id, job_id=job.id, index=index, host=host, options=options, retry=None)
+    for job, worth_another in zip(jobs, (True, False), strict=False):
+        store.batch_items.settle(batch_id, job, worth_another=worth_another, jitter=1)
+    store.throughput.count(batch_id)
+    store.batches.may_look()
+    for batch in store.batches.active():
+        store.batches.renew(batch)
 
 
 def all_keys(store: Store) -> list[str]:

@@ -73,13 +73,13 @@ class RunningFleet:
     def artifacts_of(self, job_id: str) -> list[bytes]:
         result = self.end_of(job_id).result
         assert result is not None, self.job(job_id).error
-        return [self._content(artifact.id) for artifact in result.artifacts]
+        return [self.content(artifact.id) for artifact in result.artifacts]
 
     def html_of(self, job_id: str) -> str:
         (content,) = self.artifacts_of(job_id)
         return content.decode()
 
-    def _content(self, artifact_id: str) -> bytes:
+    def content(self, artifact_id: str) -> bytes:
         _, stream = self.services.artifacts.open(artifact_id)
         with stream:
             return stream.read()

@@ -43,6 +43,7 @@ async function submit(form) {
   try {
     const answer = checked(await call(method, path, bodyOf(form)));
     if (form.dataset.then === "session") location.assign(`/sessions/${answer.session.id}`);
+    if (form.dataset.then === "batch") location.assign(`/batches/${answer.batch.id}`);
   } catch (failure) {
     showError(error, failure);
   } finally {

@@ -8,6 +8,10 @@ function value(field) {
       return field.checked || undefined;
     case "text":
       return field.value.trim() === "" ? undefined : field.value.trim();
+    case "lines": {
+      const lines = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+      return lines.length ? lines : undefined;
+    }
     default:
       return undefined;
   }
