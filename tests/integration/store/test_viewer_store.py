@@ -60,11 +60,11 @@ def test_what_each_viewer_wishes_is_known(store: Store) -> None:
 
 
 def test_a_lease_that_is_not_renewed_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleet.store.viewers._LEASE", timedelta(seconds=1))
+    monkeypatch.setattr("fleet.store.viewers._LEASE", timedelta(seconds=3))
     viewer = a_viewer()
     store.viewers.join(viewer)
     assert store.viewers.count() == 1
-    eventually(lambda: store.viewers.count() == 0, seconds=10)
+    eventually(lambda: store.viewers.count() == 0, seconds=30)
 
     assert store.viewers.count_of(viewer.session_id) == 0
     assert store.viewers.of_sessions([viewer.session_id]) == {viewer.session_id: []}
