@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 _PAUSE_SECONDS = 0.02
 
 
-def eventually(condition: Callable[[], Value], seconds: float = 10) -> Value:
+def eventually(condition: Callable[[], Value], seconds: float = 30) -> Value:
     """The first true value of `condition`. Raises AssertionError with the last one after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
