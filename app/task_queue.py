@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from fleet.errors import StoreUnavailable
 from fleet.models.job import Job
 from fleet.queues import CAPTURES_QUEUE, RUN_CAPTURE, RUN_SESSION_JOB, SESSIONS_QUEUE
+from fleet.redis_address import broker
 
 
 class TaskQueue(Protocol):
@@ -25,7 +26,8 @@ class TaskQueue(Protocol):
 
 
 class CeleryTaskQueue:
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, redis_url: str) -> None:
+        broker_url, options = broker(redis_url)
         self._celery = Celery("fleet", broker=broker_url)
         self._celery.conf.update(
             task_serializer="json",
@@ -33,7 +35,7 @@ class CeleryTaskQueue:
             task_send_sent_event=True,
             # A client waits: better a quick 503 than a long silence.
             broker_connection_timeout=2,
-            broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1},
+            broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 1, **options},
         )
 
     def send_capture(self, job_id: str) -> None:

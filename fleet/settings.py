@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from fleet.api_keys import parse_api_keys
 from fleet.egress import parse_policy
 from fleet.redaction import redact
+from fleet.redis_address import RedisBySentinels
 
 # Debian's launcher /usr/bin/chromium-headless-shell is a shell script that does not exec, so its
 # process group would outlive a kill: the binary itself is started.
@@ -73,9 +74,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_scheme(cls, url: str) -> str:
-        if not re.match(r"(redis|rediss)://.", url):
-            message = "must be a redis:// or rediss:// URL"
-            raise ValueError(message)
+        RedisBySentinels.parse(url)
         return url
 
     @field_validator("bind", "metrics_bind", "flower_bind")

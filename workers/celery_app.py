@@ -4,6 +4,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from fleet.queues import SHARED_QUEUES
+from fleet.redis_address import broker
 from fleet.settings import settings
 from fleet.store import JOB_HARD_LIMIT_SECONDS, JOB_SOFT_LIMIT_SECONDS, VISIBILITY_TIMEOUT_SECONDS
 from workers.batch_look import BatchLook
@@ -14,7 +15,9 @@ from workers.host_watch import HostEndWatch, HostHangWatch
 from workers.lost_messages import LostMessages
 from workers.lost_workers import LostWorkers
 
-app = Celery("fleet", broker=settings().redis_url, include=["workers.tasks.captures", "workers.tasks.sessions"])
+_broker_url, _broker_options = broker(settings().redis_url)
+
+app = Celery("fleet", broker=_broker_url, include=["workers.tasks.captures", "workers.tasks.sessions"])
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",
@@ -38,7 +41,11 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_SECONDS, "socket_keepalive": True},
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+        "socket_keepalive": True,
+        **_broker_options,
+    },
 )
 app.steps["consumer"].update([BatchLook, CreationQueue, Drain, HostEndWatch, HostHangWatch, LostMessages, LostWorkers])
 connect_hooks()

@@ -18,11 +18,15 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004  # Redis's own, translated below
 )
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPoolProxy, SentinelManagedConnection
 
 from fleet.errors import StoreUnavailable
+from fleet.redis_address import RedisBySentinels
 
 _LUA = Path(__file__).with_name("lua")
 _SOCKET_SECONDS = 5.0
+# The next one is asked after that.
+_SENTINEL_SECONDS = 1.0
 _CONNECTIONS_MAX = 48
 _BACKOFF_BASE_SECONDS = 0.05
 _BACKOFF_CAP_SECONDS = 2.0
@@ -46,6 +50,25 @@ class _TranslatingPipeline(Pipeline):
             return super().execute(raise_on_error)
 
 
+class _SentinelPool(BlockingConnectionPool):
+    """Each new connection asks the sentinels where the master is; redis-py's own such pool does not block."""
+
+    def __init__(self, known: RedisBySentinels, **options: Any) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]  # redis-py's own gap
+            connection_class=SentinelManagedConnection,
+            db=known.database,
+            username=known.user,
+            password=known.password,
+            **options,
+        )
+        sentinels = Sentinel(
+            known.sentinels, socket_timeout=_SENTINEL_SECONDS, socket_connect_timeout=_SENTINEL_SECONDS
+        )
+        self.connection_kwargs["connection_pool"] = SentinelConnectionPoolProxy(
+            self, is_master=True, check_connection=False, service_name=known.master, sentinel_manager=sentinels
+        )
+
+
 class RedisClient(redis.Redis):
     """redis.Redis whose calls raise StoreUnavailable where redis-py's own errors would come."""
 
@@ -63,19 +86,24 @@ def connect(url: str, *, retries: int) -> RedisClient:
     `retries`: how often a command is tried again while Redis is away. An API request gives up at once and
     answers 503; a worker has work in hand and waits for a restart (14 retries: about 20 s).
     """
-    backoff = ExponentialWithJitterBackoff(base=_BACKOFF_BASE_SECONDS, cap=_BACKOFF_CAP_SECONDS)
-    # A blocking pool: hundreds of waiting clients that are woken at once share these connections in turn.
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=_CONNECTIONS_MAX,
-        timeout=_SOCKET_SECONDS,
-        decode_responses=True,
-        socket_timeout=_SOCKET_SECONDS,
-        socket_connect_timeout=_SOCKET_SECONDS,
-        health_check_interval=30,
-        retry=Retry(backoff, retries=retries),
-    )
+    options: dict[str, Any] = _options(retries)
+    known = RedisBySentinels.parse(url)
+    pool = BlockingConnectionPool.from_url(url, **options) if known is None else _SentinelPool(known, **options)
     return RedisClient.from_pool(pool)  # type: ignore[return-value]  # typed as its base class
+
+
+def _options(retries: int) -> dict[str, Any]:
+    backoff = ExponentialWithJitterBackoff(base=_BACKOFF_BASE_SECONDS, cap=_BACKOFF_CAP_SECONDS)
+    return {
+        # A blocking pool: hundreds of waiting clients that are woken at once share these connections in turn.
+        "max_connections": _CONNECTIONS_MAX,
+        "timeout": _SOCKET_SECONDS,
+        "decode_responses": True,
+        "socket_timeout": _SOCKET_SECONDS,
+        "socket_connect_timeout": _SOCKET_SECONDS,
+        "health_check_interval": 30,
+        "retry": Retry(backoff, retries=retries),
+    }
 
 
 def script(client: RedisClient, name: str) -> Script:

@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from redis.client import PubSub
 
@@ -35,6 +36,16 @@ class Channel:
 
     heard: Heard
     on_open: Callable[[], None] = _nothing
+
+
+class _Subscriptions(PubSub):
+    """redis-py connects again by itself, takes up its channels again, and says nothing of what came in between."""
+
+    was_cut = False
+
+    def on_connect(self, connection: Any) -> None:
+        super().on_connect(connection)
+        self.was_cut = True
 
 
 class Notifications:
@@ -96,7 +107,7 @@ class Notifications:
                 self._stopping.wait(min(_BACKOFF_CAP_SECONDS, 0.1 * 2**failures) * random.uniform(0.5, 1))
 
     def _listen(self) -> None:
-        pubsub: PubSub = self._client.pubsub()  # type: ignore[no-untyped-call]
+        pubsub = _Subscriptions(self._client.connection_pool)
         with translated_errors(), pubsub:
             subscribed = self._follow(pubsub, {})
             self._on_gap()
@@ -104,6 +115,9 @@ class Notifications:
                 message = pubsub.get_message(timeout=_POLL_SECONDS)
                 if message is not None:
                     self._hand_on(message)
+                if pubsub.was_cut:
+                    pubsub.was_cut = False
+                    self._on_gap()
                 subscribed = self._follow(pubsub, subscribed)
 
     def _follow(self, pubsub: PubSub, subscribed: dict[str, Channel]) -> dict[str, Channel]:

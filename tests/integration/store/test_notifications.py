@@ -28,9 +28,10 @@ def ear() -> Ear:
     return Ear()
 
 
-@pytest.fixture
-def client(own_redis: RedisServer, settings: Settings) -> Iterator[RedisClient]:
-    opened = open_store(settings.model_copy(update={"redis_url": own_redis.url}), retries=0).client
+@pytest.fixture(params=[0, 6], ids=["impatient", "patient"])
+def client(own_redis: RedisServer, settings: Settings, request: pytest.FixtureRequest) -> Iterator[RedisClient]:
+    """A patient one connects again by itself, without a word."""
+    opened = open_store(settings.model_copy(update={"redis_url": own_redis.url}), retries=request.param).client
     yield opened
     opened.close()
 
@@ -105,6 +106,7 @@ def test_after_a_stop_nobody_listens(listening: Notifications, client: RedisClie
     assert client.publish("one", "too late") == 0
 
 
+@pytest.mark.parametrize("client", [0], indirect=True)
 def test_a_stop_while_redis_is_away_ends_the_thread(listening: Notifications, own_redis: RedisServer) -> None:
     own_redis.stop()
     listening.stop()
