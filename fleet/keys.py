@@ -26,6 +26,8 @@ STORAGE_STATE_SECONDS: Final = 60
 VIEWER_LEASE_SECONDS: Final = 30
 # The last frame of a page that rests, renewed while somebody watches.
 FRAME_SECONDS: Final = 15
+# One step of the sweep of artifacts is shorter, object stores with their timeouts included; the next renews it.
+SWEEPER_LEASE_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:waiting:QUEUE", "zset", "8 days, renewed", "store.waiting", "API"),
     CatalogueEntry("fleet:throughput:QUEUE:BUCKET", "string", "70 s", "store.throughput", "API"),
     CatalogueEntry("fleet:artifact:ID", "string", "FLEET_ARTIFACT_TTL", "store.artifacts", "API"),
+    CatalogueEntry("fleet:artifacts:sweeper", "zset", "2 min, renewed", "store.artifacts", "worker"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of FLEET_SESSION_RATE", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
@@ -94,6 +97,7 @@ WORKERS_ABLE: Final = "fleet:workers:able"
 # Who was lost, and when.
 WORKERS_LOST: Final = "fleet:workers:lost"
 VIEWERS: Final = "fleet:viewers"
+ARTIFACT_SWEEPER: Final = "fleet:artifacts:sweeper"
 
 
 def session(session_id: str) -> str:

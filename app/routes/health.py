@@ -15,7 +15,7 @@ def healthz() -> Response:
     return jsonify(status="ok")
 
 
-@api.get("/readyz", summary="Ready: Redis answers and a worker can take work")
+@api.get("/readyz", summary="Ready: Redis answers, a worker can take work, and artifacts can be written")
 def readyz() -> Response:
     health = services().health
     failing = health.failing()

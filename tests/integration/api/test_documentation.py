@@ -34,6 +34,7 @@ _CONTRACT = {
     ("get", "/api/jobs/{job_id}"),
     ("delete", "/api/jobs/{job_id}"),
     ("get", "/api/artifacts/{artifact_id}"),
+    ("get", "/api/artifacts/{artifact_id}/link"),
     ("get", "/api/workers"),
     ("post", "/api/workers/{name}/drain"),
     ("get", "/api/status"),
