@@ -45,6 +45,8 @@ _SWEPT_AT_ONCE = 1000
 _PROBE = "probe"
 
 _STATUS = re.compile(r"status code: (\d{3}[ \w]*)")
+# Whom the library asks last: the machine that it runs on, if it is one of AWS.
+_INSTANCE_CREDENTIALS = "/latest/api/token"
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 
 
@@ -155,6 +157,8 @@ def _translated_errors() -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """The store's own status and code; the rest of what the library says has addresses and names of keys in it."""
     text = str(error)
+    if _INSTANCE_CREDENTIALS in text:
+        return "there are no AWS_ variables with credentials, nor others"
     if (status := _STATUS.search(text)) is None:
         return "it does not answer"
     code = _CODE.search(text)

@@ -9,6 +9,7 @@ import pytest
 from fleet.artifacts.s3_bucket import S3Bucket
 from fleet.artifacts.storage import ArtifactStorage, open_storage
 from fleet.errors import StorageUnavailable
+from tests.integration.redis_server import free_port
 from tests.integration.s3_server import BUCKET, SECRET_KEY, S3Server
 
 _EXPIRY = datetime(2030, 1, 2, 10, 59, tzinfo=UTC)
@@ -100,7 +101,16 @@ def test_a_bucket_that_there_is_not_is_an_unavailable_storage() -> None:
 
 
 @pytest.mark.usefixtures("s3_url")
-def test_a_failure_tells_neither_keys_nor_addresses(monkeypatch: pytest.MonkeyPatch, shared_s3: S3Server) -> None:
+def test_a_fleet_without_credentials_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(StorageUnavailable, match="no AWS_ variables with credentials"):
+        S3Bucket(BUCKET, "").check()
+
+
+@pytest.mark.usefixtures("s3_url")
+def test_a_failure_tells_neither_keys_nor_addresses(shared_s3: S3Server) -> None:
     with pytest.raises(StorageUnavailable) as refused:
         S3Bucket("never-made", "pre/fix").check()
     told = f"{refused.value.message} {refused.value.details}"
