@@ -36,6 +36,9 @@ _BACKOFF: Final["BackoffConfig"] = {
 }
 # With jitter. A request that is not harmless to repeat is repeated only if it did not get through.
 _RETRIES: Final["RetryConfig"] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20), "backoff": _BACKOFF}
+# Whether it works is known soon, also of a store that takes connections and says nothing.
+_CHECK_CLIENT: Final["ClientConfig"] = {**_CLIENT, "timeout": timedelta(seconds=5)}
+_CHECK_RETRIES: Final["RetryConfig"] = {**_RETRIES, "max_retries": 1, "retry_timeout": timedelta(seconds=5)}
 _PART_BYTES = 16 * 2**20
 _PARTS_AT_ONCE = 2
 # What one reader holds in memory. Each is one request.
@@ -52,7 +55,9 @@ _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 
 class S3Bucket:
     def __init__(self, bucket: str, prefix: str) -> None:
-        self._store = S3Store(bucket, prefix=prefix or None, client_options=_CLIENT, retry_config=_RETRIES)
+        within = prefix or None
+        self._store = S3Store(bucket, prefix=within, client_options=_CLIENT, retry_config=_RETRIES)
+        self._checked = S3Store(bucket, prefix=within, client_options=_CHECK_CLIENT, retry_config=_CHECK_RETRIES)
 
     def put(self, content: bytes, *, sha256: str, media_type: str, expires_at: datetime) -> str:
         location = hours.location(sha256, expires_at)
@@ -105,7 +110,7 @@ class S3Bucket:
 
     def check(self) -> None:
         with _translated_errors():
-            obstore.put(self._store, _PROBE, b"The fleet writes this now and then to see that it can.\n")
+            obstore.put(self._checked, _PROBE, b"The fleet writes this now and then to see that it can.\n")
 
 
 class _ObjectReader(io.RawIOBase):

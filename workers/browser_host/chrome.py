@@ -57,6 +57,11 @@ def arguments(options: ChromeOptions) -> list[str]:
     ]
 
 
+def _environment() -> dict[str, str | float | bool]:
+    """This process's, without the keys of the fleet: pages that nobody knows run in Chrome."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("FLEET_", "AWS_"))}
+
+
 class Chrome:
     """`ended` is set as soon as Chrome or its driver is gone: asked to, or not."""
 
@@ -103,11 +108,13 @@ class Chrome:
         before = set(_children())
         with self._folder.for_what_starts():
             self._playwright = await async_playwright().start()
+            environment = _environment()
         (driver,) = set(_children()) - before
         self._driver = read_process(driver)
         self._browser = await self._playwright.chromium.launch(
             executable_path=self._options.executable,
             args=arguments(self._options),
+            env=environment,
             chromium_sandbox=self._options.sandbox,
             # Without the bypass rule Chrome would reach loopback directly.
             proxy={"server": self._egress.url, "bypass": "<-loopback>"},
