@@ -114,7 +114,6 @@ class SimulatedWorker:
         )
         self._sweep = Sweep(
             self.store,
-            fleet.storage,
             cast("Sessions", self.held),
             worker_name=name,
             close_ended=self._close_ended,

@@ -69,6 +69,12 @@ CHROME_DOWN: Final = Rule(
     sentence="Chrome of {worker} {what}. It is started anew and its sessions are restored by themselves. If this comes "
     "back, look at the worker's log for 'chrome lost', and at its memory.",
 )
+STORAGE_DOWN: Final = Rule(
+    name="storage_down",
+    severity=Severity.CRITICAL,
+    sentence="{worker} cannot write artifacts ({what}), so its captures fail. Make room on the disk, or look at the "
+    "object store and at the worker's AWS_ variables.",
+)
 NO_WORKERS: Final = Rule(
     name="no_workers",
     severity=Severity.CRITICAL,
@@ -94,6 +100,7 @@ RULES: Final[tuple[Rule, ...]] = (
     SESSIONS_HIGH,
     RESPONSES_HIGH,
     CHROME_DOWN,
+    STORAGE_DOWN,
     NO_WORKERS,
     WORKER_LOST,
     QUEUE_HIGH,

@@ -34,6 +34,8 @@ BATCH_ACCEPTING_SECONDS: Final = 300
 BATCHES_LOOK_SECONDS: Final = 1
 # A batch tells how an item ended; its job is kept for those who followed that alone.
 BATCH_JOB_SECONDS: Final = 120
+# One step of the sweep of artifacts is shorter, object stores with their timeouts included; the next renews it.
+SWEEPER_LEASE_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:batches", "zset", "8 days, renewed", "store.batches", "API"),
     CatalogueEntry("fleet:batches:active", "zset", "8 days, renewed", "store.batches", "worker"),
     CatalogueEntry("fleet:batches:look", "string", "1 s", "store.batches", "worker"),
+    CatalogueEntry("fleet:artifacts:sweeper", "zset", "2 min, renewed", "store.artifacts", "worker"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of its rate", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
@@ -127,6 +130,7 @@ BATCH_INDEX: Final = "fleet:batches"
 BATCHES_ACTIVE: Final = "fleet:batches:active"
 # Held by the one worker that looks after them at the moment.
 BATCHES_LOOK: Final = "fleet:batches:look"
+ARTIFACT_SWEEPER: Final = "fleet:artifacts:sweeper"
 
 
 def session(session_id: str) -> str:

@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     @field_validator("artifacts_url")
     @classmethod
     def _known_storage(cls, url: str) -> str:
-        if not url.startswith("file:"):
-            message = "only file: URLs are supported, for example file:./data/artifacts"
+        if not re.fullmatch(r"file:.+|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]*)?", url):
+            message = "must be file:PATH or s3://BUCKET/PREFIX; what else S3 needs comes from AWS_ variables"
             raise ValueError(message)
         return url
 

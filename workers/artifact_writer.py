@@ -33,7 +33,9 @@ class ArtifactWriter:
             expires_at=utc_now() + self._ttl,
             **_measures(output["kind"], content),
         )
-        location = self._storage.put(artifact.id, content, expires_at=artifact.expires_at)
+        location = self._storage.put(
+            content, sha256=artifact.sha256, media_type=artifact.media_type, expires_at=artifact.expires_at
+        )
         self._records.put(StoredArtifact(artifact=artifact, location=location))
         return artifact
 

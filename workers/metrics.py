@@ -77,6 +77,9 @@ EGRESS_BLOCKED: Final = Metric(
 
 INFO: Final = Metric("gauge", "fleet_worker_info", "1; which worker this is.", ("worker", "version", "browser_version"))
 CHROME_UP: Final = Metric("gauge", "fleet_worker_chrome_up", "1 while Chrome runs, else 0.")
+STORAGE_UP: Final = Metric(
+    "gauge", "fleet_worker_storage_up", "1 if an artifact could be written when that was tried last, else 0."
+)
 STORE_UP: Final = Metric("gauge", "fleet_worker_store_up", "1 if the last renewal of the lease reached Redis, else 0.")
 MEASURED_AT: Final = Metric(
     "gauge",
@@ -134,6 +137,7 @@ MANIFEST: Final = (
     EGRESS_BLOCKED,
     INFO,
     CHROME_UP,
+    STORAGE_UP,
     STORE_UP,
     MEASURED_AT,
     SESSIONS,

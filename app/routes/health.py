@@ -19,7 +19,11 @@ def healthz() -> Response:
     return jsonify(status="ok")
 
 
-@api.get("/readyz", summary="Ready: Redis answers and a worker can take work", openapi_extensions=_OPEN)
+@api.get(
+    "/readyz",
+    summary="Ready: Redis answers, a worker can take work, and artifacts can be written",
+    openapi_extensions=_OPEN,
+)
 def readyz() -> Response:
     health = services().health
     failing = health.failing()

@@ -1,5 +1,6 @@
 """Query and path parameters, and the shapes of answers, for parsing and for the OpenAPI document."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -52,6 +53,13 @@ class ArchiveQuery(NamedFields):
 
 class ArtifactPath(BaseModel):
     artifact_id: str
+
+
+class ArtifactLinkAnswer(BaseModel):
+    """`url`: absolute if the object store gives the bytes, else the path under this API."""
+
+    url: str
+    expires_at: datetime
 
 
 class WorkerPath(BaseModel):

@@ -23,7 +23,8 @@ class WorkerReport(Record):
 
     `memory_bytes`: all that the worker uses; `memory_by_part`: proportional set size, in bytes, of `celery`, `host`,
     `driver`, `chrome`. `temp_bytes`: on disk, in its temporary folder. `chrome_up`: it runs and has answered when last
-    asked. `most_responses`: of one session. `top_sessions`: those that take most memory, first.
+    asked. `storage_up`: an artifact could be written when that was tried last. `most_responses`: of one session.
+    `top_sessions`: those that take most memory, first.
     """
 
     name: str
@@ -33,6 +34,7 @@ class WorkerReport(Record):
     session_limit: int
     browser_version: str
     chrome_up: bool = True
+    storage_up: bool = True
     responses_stored: int = 0
     most_responses: int = 0
     top_sessions: list[TopSession] = Field([], max_length=TOP_SESSIONS_MAX)

@@ -50,6 +50,11 @@ def open_session(store: Store, session_id: str, job_id: str) -> None:
 
 def keep_artifact(store: Store, storage: ArtifactStorage, content: bytes, **changes: Any) -> Artifact:
     artifact = an_artifact(content, **changes)
-    location = storage.put(artifact.id, content, expires_at=utc_now() + timedelta(days=1))
+    location = storage.put(
+        content,
+        sha256=artifact.sha256,
+        media_type=artifact.media_type,
+        expires_at=utc_now() + timedelta(days=1),
+    )
     store.artifacts.put(StoredArtifact(artifact=artifact, location=location))
     return artifact

@@ -1,6 +1,7 @@
 """Real parts for integration tests: Redis, settings that point at it, a store on it, the example site."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from examples.site.server import ExampleSite
 from fleet.settings import Settings
 from fleet.store import Store, open_store
 from tests.integration.redis_server import RedisServer
+from tests.integration.s3_server import BUCKET, S3Server
+from tests.integration.tiny_disk import tiny_disk as mounted_disk
 
 
 def missing(service: str) -> None:
@@ -47,6 +50,42 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """One that the test may stop and start again."""
+    server = S3Server(tmp_path)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3_url(shared_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix that nobody has used."""
+    for name, value in shared_s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 256 KiB."""
+    with mounted_disk(tmp_path / "disk") as mount:
+        if mount is None:
+            pytest.skip("only root may mount a file system")
+        yield mount
 
 
 @pytest.fixture

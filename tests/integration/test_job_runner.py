@@ -16,6 +16,7 @@ from fleet.settings import Settings
 from fleet.store import Store
 from tests.factories import a_job, a_manifest, a_worker_report
 from tests.integration.as_worker import WORKER, open_session, start
+from tests.integration.tiny_disk import fill
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
 from workers.metrics import WorkerCounts
@@ -79,6 +80,37 @@ def test_a_message_that_was_sent_again_is_left_to_the_life_of_a_worker_that_runs
     now = store.jobs.get(job.id)
     assert now is not None
     assert now.state is state
+
+
+def test_a_job_whose_artifacts_find_no_room_fails_and_is_worth_a_retry(
+    store: Store, settings: Settings, tiny_disk: Path
+) -> None:
+    full = settings.model_copy(update={"artifacts_url": f"file:{tiny_disk}"})
+    first, again, runner = kept(store), kept(store), a_runner(store, full)
+    ballast = fill(tiny_disk)
+    runner.run_capture(first.id, worker=WORKER, redelivered=False)
+    ballast.unlink()
+    runner.run_capture(again.id, worker=WORKER, redelivered=False)
+
+    failed, succeeded = store.jobs.get(first.id), store.jobs.get(again.id)
+    assert failed is not None
+    assert failed.error is not None
+    assert (failed.state, failed.result, failed.error.code) == (JobState.FAILED, None, "storage_unavailable")
+    assert failed.error.details == {"retry_after": 10, "reason": "No space left on device"}
+    assert succeeded is not None
+    assert succeeded.state is JobState.SUCCEEDED
+
+
+def test_of_a_job_whose_artifacts_find_no_room_none_is_visible(
+    store: Store, settings: Settings, tiny_disk: Path
+) -> None:
+    full = settings.model_copy(update={"artifacts_url": f"file:{tiny_disk}"})
+    runner, job = a_runner(store, full), kept(store)
+    fill(tiny_disk)
+    runner.run_capture(job.id, worker=WORKER, redelivered=False)
+
+    assert list(store.client.scan_iter("fleet:artifact:*")) == []
+    assert [path.name for path in tiny_disk.rglob("*") if path.is_file()] == ["ballast"]
 
 
 class LosingHost(HostClient):

@@ -29,6 +29,7 @@ _SPELLED = {
     "jobs": keys.JOB_INDEX,
     "waiting": keys.waiting("QUEUE"),
     "artifact": keys.artifact("ID"),
+    "artifact_sweeper": keys.ARTIFACT_SWEEPER,
     "idempotency": keys.idempotency("HASH"),
     "slots": keys.slots("NAME"),
     "waiting_high": keys.waiting_high("QUEUE"),

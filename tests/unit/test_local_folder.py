@@ -1,7 +1,10 @@
-import subprocess
+"""What the local folder promises beyond what every storage does (tests/integration/artifacts/)."""
+
+import hashlib
+import os
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,20 +26,9 @@ def folder(root: Path) -> LocalFolder:
     return LocalFolder(root)
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 64 KiB."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("only root may mount a file system")
-    yield mount
-    subprocess.run(["umount", str(mount)], check=True)
-
-
-def put(folder: LocalFolder, content: bytes = b"bytes", *, name: str = "art_1", expires_at: datetime = _EXPIRY) -> str:
-    return folder.put(name, content, expires_at=expires_at)
+def put(folder: LocalFolder, content: bytes = b"bytes", *, expires_at: datetime = _EXPIRY) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return folder.put(content, sha256=digest, media_type="image/png", expires_at=expires_at)
 
 
 def read(folder: LocalFolder, location: str) -> bytes | None:
@@ -49,30 +41,6 @@ def read(folder: LocalFolder, location: str) -> bytes | None:
 
 def files_below(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize("content", [b"", b"bytes", bytes(range(256)) * 1000], ids=len)
-def test_what_was_put_is_what_is_opened(folder: LocalFolder, content: bytes) -> None:
-    assert read(folder, put(folder, content)) == content
-
-
-def test_a_stream_can_be_read_from_any_place(folder: LocalFolder) -> None:
-    stream = folder.open(put(folder, b"0123456789"))
-
-    assert stream is not None
-    with stream:
-        stream.seek(7)
-        assert stream.read() == b"789"
-
-
-def test_a_folder_that_was_started_again_still_has_its_files(root: Path, folder: LocalFolder) -> None:
-    location = put(folder)
-
-    assert read(LocalFolder(root), location) == b"bytes"
-
-
-def test_a_location_without_a_file_opens_as_nothing(folder: LocalFolder) -> None:
-    assert folder.open("2030-01-02T10/art_none") is None
 
 
 @pytest.mark.parametrize("location", ["../secret", "2030-01-02T10/../../secret", "/etc/passwd", "{outside}"])
@@ -94,9 +62,9 @@ def test_a_link_that_leads_outside_the_root_is_not_followed(folder: LocalFolder,
 
 
 def test_a_file_appears_whole_or_not_at_all(folder: LocalFolder) -> None:
-    """A reader that looks all the time while the content changes never sees a mixture or a part."""
+    """A reader that looks all the time while files are written never sees a part of one."""
     contents = [bytes([number]) * 1_000_000 for number in range(20)]
-    location = put(folder, contents[0])
+    locations = [f"2030-01-02T10/{hashlib.sha256(content).hexdigest()}" for content in contents]
     done = threading.Event()
 
     def write_all() -> None:
@@ -104,14 +72,16 @@ def test_a_file_appears_whole_or_not_at_all(folder: LocalFolder) -> None:
             put(folder, content)
         done.set()
 
-    seen = []
+    seen: set[int | None] = set()
     writer = threading.Thread(target=write_all)
     writer.start()
     while not done.is_set():
-        seen.append(read(folder, location))
+        seen.update(
+            None if content is None else len(content) for content in (read(folder, location) for location in locations)
+        )
     writer.join()
 
-    assert all(content in contents for content in seen)
+    assert seen <= {None, 1_000_000}
 
 
 def test_only_the_file_itself_is_left_after_a_put(folder: LocalFolder, root: Path) -> None:
@@ -120,60 +90,50 @@ def test_only_the_file_itself_is_left_after_a_put(folder: LocalFolder, root: Pat
     assert files_below(root) == [root / location]
 
 
-def test_a_full_disk_is_an_unavailable_storage(tiny_disk: Path) -> None:
-    with pytest.raises(StorageUnavailable, match="No space left on device") as refused:
-        put(LocalFolder(tiny_disk), bytes(1_000_000))
+@pytest.mark.parametrize("hours_later", [0, 1, 24, 48])
+def test_equal_bytes_that_come_again_within_two_days_are_stored_once(
+    folder: LocalFolder, root: Path, hours_later: int
+) -> None:
+    first = put(folder)
+    second = put(folder, expires_at=_EXPIRY + timedelta(hours=hours_later))
 
-    assert refused.value.retry_after > 0
-
-
-def test_a_full_disk_keeps_no_part_of_the_file(tiny_disk: Path) -> None:
-    with pytest.raises(StorageUnavailable):
-        put(LocalFolder(tiny_disk), bytes(1_000_000))
-
-    assert files_below(tiny_disk) == []
+    assert (root / first).samefile(root / second)
 
 
-def test_a_disk_that_has_room_again_takes_files_again(tiny_disk: Path) -> None:
-    folder = LocalFolder(tiny_disk)
-    with pytest.raises(StorageUnavailable):
-        put(folder, bytes(1_000_000))
+def test_bytes_that_come_after_those_before_were_swept_are_written_anew(folder: LocalFolder, root: Path) -> None:
+    put(folder)
+    folder.sweep(_EXPIRY + timedelta(hours=1))
+    location = put(folder, expires_at=_EXPIRY + timedelta(hours=2))
 
-    assert read(folder, put(folder, b"small")) == b"small"
+    assert (root / location).stat().st_nlink == 1
+    assert read(folder, location) == b"bytes"
+
+
+def test_a_file_that_its_disk_has_cut_short_is_written_anew(folder: LocalFolder, root: Path) -> None:
+    location = put(folder)
+    (root / location).write_bytes(b"byt")
+
+    assert read(folder, put(folder)) == b"bytes"
+    assert read(folder, put(folder, expires_at=_EXPIRY + timedelta(hours=1))) == b"bytes"
 
 
 def test_a_root_that_is_no_folder_is_an_unavailable_storage(root: Path) -> None:
     root.write_bytes(b"")
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable, match="Not a directory") as refused:
         put(LocalFolder(root))
+    assert refused.value.details == {"retry_after": 10, "reason": "Not a directory"}
 
 
-def test_a_sweep_before_an_hour_has_passed_keeps_its_files(folder: LocalFolder) -> None:
-    location = put(folder, expires_at=_EXPIRY)
-
-    assert folder.sweep(_EXPIRY) == 0
-    assert read(folder, location) == b"bytes"
-
-
-def test_a_sweep_after_an_hour_has_passed_removes_its_files(folder: LocalFolder) -> None:
-    location = put(folder, expires_at=_EXPIRY)
-
-    assert folder.sweep(_EXPIRY + timedelta(minutes=1)) == 1
-    assert folder.open(location) is None
+def test_a_root_that_is_no_folder_fails_the_check(root: Path) -> None:
+    root.write_bytes(b"")
+    with pytest.raises(StorageUnavailable):
+        LocalFolder(root).check()
 
 
-def test_an_expiry_in_another_time_zone_lands_in_the_same_hour(folder: LocalFolder) -> None:
-    elsewhere = _EXPIRY.astimezone(timezone(timedelta(hours=5, minutes=30)))
+def test_a_check_leaves_nothing_behind(folder: LocalFolder, root: Path) -> None:
+    folder.check()
 
-    assert put(folder, expires_at=elsewhere) == put(folder, expires_at=_EXPIRY)
-
-
-def test_a_sweep_removes_every_hour_that_has_passed_and_no_other(folder: LocalFolder) -> None:
-    hours = [put(folder, expires_at=_EXPIRY + timedelta(hours=hour)) for hour in range(4)]
-
-    assert folder.sweep(_EXPIRY + timedelta(hours=2)) == 2
-    assert [folder.open(location) is None for location in hours[:2]] == [True, True]
-    assert [read(folder, location) for location in hours[2:]] == [b"bytes", b"bytes"]
+    assert files_below(root) == []
 
 
 @pytest.mark.parametrize(
@@ -186,26 +146,40 @@ def test_a_sweep_leaves_folders_that_are_not_its_own(folder: LocalFolder, root: 
     assert (root / name).is_dir()
 
 
-def test_a_sweep_of_a_root_that_does_not_exist_yet_does_nothing(folder: LocalFolder) -> None:
-    assert folder.sweep(_EXPIRY) == 0
-
-
-def test_a_put_after_a_sweep_of_its_hour_is_kept(folder: LocalFolder) -> None:
+@pytest.mark.parametrize(("age_seconds", "left"), [(3500, 1), (3700, 0)])
+def test_a_sweep_removes_what_writers_that_died_have_left(
+    folder: LocalFolder, root: Path, age_seconds: int, left: int
+) -> None:
     put(folder)
-    folder.sweep(_EXPIRY + timedelta(hours=1))
+    part = root / ".parts" / "of-one-that-died"
+    part.write_bytes(b"half of ")
+    written = time.time() - age_seconds
+    os.utime(part, (written, written))
+    folder.sweep(_EXPIRY)
 
-    assert read(folder, put(folder)) == b"bytes"
+    assert part.exists() == bool(left)
+
+
+def test_an_old_hour_that_is_no_folder_does_not_stop_the_sweep(folder: LocalFolder, root: Path) -> None:
+    put(folder)
+    (root / "2020-01-01T00").write_bytes(b"")
+
+    assert folder.sweep(_EXPIRY + timedelta(hours=1)) > 0
 
 
 @pytest.mark.parametrize("form", ["file:{}", "file://{}"])
 def test_storage_is_named_by_a_file_url(form: str, root: Path) -> None:
-    location = open_storage(form.format(root)).put("art_1", b"bytes", expires_at=_EXPIRY)
+    open_storage(form.format(root)).put(b"bytes", sha256="0" * 64, media_type="image/png", expires_at=_EXPIRY)
 
-    assert (root / location).read_bytes() == b"bytes"
+    assert (root / "2030-01-02T10" / ("0" * 64)).read_bytes() == b"bytes"
 
 
 def test_a_relative_file_url_starts_at_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    location = open_storage("file:./here").put("art_1", b"bytes", expires_at=_EXPIRY)
+    open_storage("file:./here").put(b"bytes", sha256="0" * 64, media_type="image/png", expires_at=_EXPIRY)
 
-    assert (tmp_path / "here" / location).read_bytes() == b"bytes"
+    assert (tmp_path / "here" / "2030-01-02T10" / ("0" * 64)).read_bytes() == b"bytes"
+
+
+def test_a_local_folder_has_no_links_of_its_own(folder: LocalFolder) -> None:
+    assert folder.link(put(folder), valid_for=timedelta(minutes=1)) is None

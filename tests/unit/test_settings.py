@@ -71,7 +71,9 @@ def test_a_variable_sets_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FLEET_MEMORY_LIMIT_MB", "63"),
         ("FLEET_API_THREADS", "7"),
         ("FLEET_BODY_LIMIT_BYTES", "1023"),
-        ("FLEET_ARTIFACTS_URL", "s3://bucket"),
+        ("FLEET_ARTIFACTS_URL", "s3://"),
+        ("FLEET_ARTIFACTS_URL", "s3://bucket?region=here"),
+        ("FLEET_ARTIFACTS_URL", "gs://bucket"),
         ("FLEET_LOG_LEVEL", "LOUD"),
         ("FLEET_LOG_FORMAT", "xml"),
     ],
@@ -160,3 +162,18 @@ def test_a_bad_key_is_not_shown(monkeypatch: pytest.MonkeyPatch, keys: str) -> N
 
 def test_keys_are_not_shown_with_the_settings() -> None:
     assert "0123456789abcdef" not in repr(Settings(api_keys=SecretStr("ci:0123456789abcdef")))
+
+
+def test_credentials_in_the_url_of_the_artifacts_are_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_ARTIFACTS_URL", "s3://AKIANAME:a-secret@bucket")
+    with pytest.raises(SystemExit, match=r"FLEET_ARTIFACTS_URL: .*AWS_ variables") as stopped:
+        read_now()
+
+    assert "a-secret" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("url", ["s3://my-bucket", "s3://my-bucket/", "s3://my.bucket/a/pre-fix_1", "file:./data"])
+def test_artifacts_lie_in_a_folder_or_in_a_bucket(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("FLEET_ARTIFACTS_URL", url)
+
+    assert read_now().artifacts_url == url

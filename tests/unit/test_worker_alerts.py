@@ -11,9 +11,10 @@ _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def numbers(**changes: Any) -> WorkerNumbers:
-    calm = {
+    calm: dict[str, Any] = {
         "chrome_up": True,
         "chromes_lost": 0,
+        "storage_failure": None,
         "sessions": 0,
         "session_limit": 10,
         "memory_bytes": 0,
@@ -98,6 +99,14 @@ def test_a_chrome_that_is_lost_again_alerts_for_longer_since_the_first_time(aler
 def test_a_host_that_replaces_one_that_ended_tells_of_its_chrome() -> None:
     alerts = WorkerAlerts("worker-1@here", chrome_lost_at=at(0))
     assert names(alerts, 5) == ["chrome_down"]
+    assert names(alerts, 60) == []
+
+
+def test_a_storage_that_takes_nothing_alerts_until_it_does(alerts: WorkerAlerts) -> None:
+    (first,) = alerts.look(numbers(storage_failure="No space left on device"), at(0))
+    (second,) = alerts.look(numbers(storage_failure="it does not answer"), at(30))
+    assert (first.name, first.since, second.since) == ("storage_down", at(0), at(0))
+    assert "cannot write artifacts (it does not answer)" in second.message
     assert names(alerts, 60) == []
 
 

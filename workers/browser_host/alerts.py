@@ -9,6 +9,7 @@ from fleet.alerts import (
     MEMORY_HIGH,
     RESPONSES_HIGH,
     SESSIONS_HIGH,
+    STORAGE_DOWN,
     LimitRule,
 )
 from fleet.models.alert import Alert
@@ -23,10 +24,14 @@ _Subject = tuple[str, str | None]
 
 @dataclass(frozen=True)
 class WorkerNumbers:
-    """`chromes_lost`: how many have ended that were not asked to, so far. `responses`: by session."""
+    """`chromes_lost`: how many have ended that were not asked to, so far. `responses`: by session.
+
+    `storage_failure`: why artifacts could not be written when that was tried last; None: they could.
+    """
 
     chrome_up: bool
     chromes_lost: int
+    storage_failure: str | None
     sessions: int
     session_limit: int
     memory_bytes: int
@@ -47,6 +52,7 @@ class WorkerAlerts:
         """Those that hold now. To be called at each round, with its time."""
         alerts = [
             *self._chrome(numbers, now),
+            *self._storage(numbers, now),
             *self._memory(numbers, now),
             *self._sessions(numbers, now),
             *self._responses(numbers, now),
@@ -70,6 +76,21 @@ class WorkerAlerts:
                 threshold=1,
                 since=self._since.get((CHROME_DOWN.name, None), now),
                 message=CHROME_DOWN.message(worker=self._worker, what=what),
+            )
+        ]
+
+    def _storage(self, numbers: WorkerNumbers, now: datetime) -> list[Alert]:
+        if numbers.storage_failure is None:
+            return []
+        return [
+            Alert(
+                name=STORAGE_DOWN.name,
+                severity=STORAGE_DOWN.severity,
+                worker=self._worker,
+                value=0,
+                threshold=1,
+                since=self._since.get((STORAGE_DOWN.name, None), now),
+                message=STORAGE_DOWN.message(worker=self._worker, what=numbers.storage_failure),
             )
         ]
 

@@ -24,8 +24,10 @@ class ChromeFolder:
         Playwright gives its driver the environment of this process, and offers no other way to name a folder.
         """
         before = dict(os.environ)
-        for name in _SETTINGS & before.keys():
-            del os.environ[name]
+        for name in before:
+            # The storage of artifacts has its credentials from the latter.
+            if name in _SETTINGS or name.startswith("AWS_"):
+                del os.environ[name]
         os.environ["TMPDIR"] = str(self.path)
         try:
             yield

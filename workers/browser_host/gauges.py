@@ -40,6 +40,7 @@ class HostGauges:
         yield metrics.INFO.gauge({(report.name, __version__, report.browser_version): 1})
         yield metrics.MEASURED_AT.gauge(report.reported_at.timestamp())
         yield metrics.CHROME_UP.gauge(report.chrome_up)
+        yield metrics.STORAGE_UP.gauge(report.storage_up)
         yield metrics.SESSIONS.gauge(report.sessions)
         yield metrics.SESSIONS_LIMIT.gauge(report.session_limit)
         yield metrics.ADMITS.gauge(report.admits_sessions)

@@ -22,6 +22,7 @@ from fleet.models.worker import TOP_SESSIONS_MAX, TopSession, WorkerReport
 from fleet.store import Store
 from fleet.store.notifications import Notifications
 from workers.browser_host.alerts import WorkerAlerts, WorkerNumbers
+from workers.browser_host.artifact_sweep import ArtifactSweep
 from workers.browser_host.captures import Captures
 from workers.browser_host.checkpoints import Checkpoints
 from workers.browser_host.chrome import Chrome, ChromeOptions
@@ -42,6 +43,7 @@ from workers.browser_host.restoration import Restoration
 from workers.browser_host.session_memory import SessionMemory
 from workers.browser_host.session_news import SessionNews
 from workers.browser_host.sessions import HeldSession, Sessions
+from workers.browser_host.storage_watch import StorageWatch
 from workers.browser_host.sweep import Sweep
 from workers.link.server import HostServer
 from workers.metrics import WorkerCounts
@@ -152,7 +154,9 @@ class BrowserHost:
         self._record = process_record(options.socket_path.parent)
         self._has_lease = False
         self._draining = False
-        self._sweep = Sweep(store, storage, self._sessions, worker_name=self._name, close_ended=self._close_ended)
+        self._sweep = Sweep(store, self._sessions, worker_name=self._name, close_ended=self._close_ended)
+        self._artifact_sweep = ArtifactSweep(store.artifacts, storage, worker_name=self._name)
+        self._storage_watch = StorageWatch(storage)
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
         self._viewers_changed = asyncio.Event()
@@ -177,6 +181,9 @@ class BrowserHost:
             asyncio.create_task(_every(_WEAR_LOOK_SECONDS, self._replace_worn_chrome)),
             asyncio.create_task(_every(self._options.health_seconds, self._keeper.check)),
             asyncio.create_task(_every(self._options.sweep_seconds, self._sweep.run, at_once_when=self._sweep_now)),
+            # By itself: sessions do not wait for a slow disk or object store.
+            asyncio.create_task(_every(self._options.sweep_seconds, self._artifact_sweep.run)),
+            asyncio.create_task(_every(self._options.health_seconds, self._storage_watch.look)),
         ]
         try:
             await _first_of(until, self._keeper.gave_up)
@@ -312,6 +319,7 @@ class BrowserHost:
             session_limit=self._options.session_limit,
             browser_version=self._keeper.version,
             chrome_up=chrome_up,
+            storage_up=self._storage_watch.failure is None,
             responses_stored=sum(responses.values()),
             most_responses=max(responses.values(), default=0),
             top_sessions=self._top_sessions(responses),
@@ -343,6 +351,7 @@ class BrowserHost:
         numbers = WorkerNumbers(
             chrome_up=chrome_up,
             chromes_lost=self._keeper.lost,
+            storage_failure=self._storage_watch.failure,
             sessions=len(self._sessions.ids),
             session_limit=self._options.session_limit,
             memory_bytes=usage.memory_bytes,

@@ -1,4 +1,4 @@
-"""A host's regular round: what was missed when sessions ended, moved or were created, and artifacts past their time."""
+"""A host's regular round: what was missed when sessions ended, moved or were created."""
 
 import asyncio
 import time
@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from fleet.artifacts.storage import ArtifactStorage
-from fleet.clock import utc_now
 from fleet.store import Store
 from workers.browser_host.sessions import Sessions
 
@@ -21,14 +19,12 @@ class Sweep:
     def __init__(
         self,
         store: Store,
-        storage: ArtifactStorage,
         sessions: Sessions,
         *,
         worker_name: str,
         close_ended: Callable[[str], Awaitable[None]],
     ) -> None:
         self._store = store
-        self._storage = storage
         self._sessions = sessions
         self._name = worker_name
         self._close_ended = close_ended
@@ -44,7 +40,6 @@ class Sweep:
                 await self._close_ended(session_id)
         for session_id in await asyncio.to_thread(self._sweep_slots, set(self._sessions.ids)):
             self._sessions.expect(session_id)
-        await asyncio.to_thread(self._sweep_storage)
         await asyncio.to_thread(self._store.waiting.look)
 
     def _sweep_slots(self, held: set[str]) -> list[str]:
@@ -65,7 +60,3 @@ class Sweep:
         now = time.monotonic()
         self._unheld_since = {session_id: self._unheld_since.get(session_id, now) for session_id in claimed}
         return {session_id for session_id, since in self._unheld_since.items() if now - since <= _UNHELD_SECONDS}
-
-    def _sweep_storage(self) -> None:
-        if removed := self._storage.sweep(utc_now()):
-            _log.info("expired artifacts removed", folders=removed)

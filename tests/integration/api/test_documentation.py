@@ -43,6 +43,7 @@ _CONTRACT = {
     ("post", "/api/batches/{batch_id}/pause"),
     ("post", "/api/batches/{batch_id}/resume"),
     ("post", "/api/batches/{batch_id}/retry"),
+    ("get", "/api/artifacts/{artifact_id}/link"),
     ("get", "/api/workers"),
     ("post", "/api/workers/{name}/drain"),
     ("get", "/api/status"),

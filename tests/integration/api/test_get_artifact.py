@@ -1,11 +1,12 @@
 import hashlib
 import warnings
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from fleet.artifacts.storage import ArtifactStorage
+from fleet.clock import utc_now
 from fleet.ids import new_id
 from fleet.models.artifact import Artifact
 from fleet.settings import Settings
@@ -13,6 +14,14 @@ from fleet.store import Store
 from tests.integration.as_worker import keep_artifact
 
 _CONTENT = b"0123456789" * 10
+
+
+@pytest.fixture(params=["folder", "s3"])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """Of both kinds of storage."""
+    if request.param == "folder":
+        return settings
+    return settings.model_copy(update={"artifacts_url": request.getfixturevalue("s3_url")})
 
 
 @pytest.fixture
@@ -128,10 +137,10 @@ def test_an_artifact_that_never_was_is_not_found(client: FlaskClient, artifact_i
 
 
 def test_an_artifact_whose_bytes_were_swept_is_not_found(
-    client: FlaskClient, artifact: Artifact, settings: Settings
+    client: FlaskClient, artifact: Artifact, storage: ArtifactStorage
 ) -> None:
-    (file,) = (path for path in Path(settings.artifacts_url.removeprefix("file:")).rglob("*") if path.is_file())
-    file.unlink()
+    while storage.sweep(utc_now() + timedelta(days=2)):
+        pass
     answer = client.get(artifact.url, buffered=True)
 
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "artifact_not_found")

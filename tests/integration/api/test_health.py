@@ -20,7 +20,7 @@ def test_a_fleet_with_redis_and_a_worker_is_ready(client: FlaskClient) -> None:
     answer = client.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.get_json() == {"status": "ok", "ok": ["redis", "workers"], "failing": {}}
+    assert answer.get_json() == {"status": "ok", "ok": ["redis", "workers", "storage"], "failing": {}}
 
 
 @pytest.mark.no_worker
@@ -28,7 +28,7 @@ def test_a_fleet_without_workers_is_not_ready(client: FlaskClient) -> None:
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.get_json()["ok"] == ["redis"]
+    assert answer.get_json()["ok"] == ["redis", "storage"]
     assert list(answer.get_json()["failing"]) == ["workers"]
 
 
@@ -37,6 +37,19 @@ def test_a_worker_that_left_makes_the_fleet_unready(client: FlaskClient, store: 
     store.workers.leave(a_worker_report().name)
 
     assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.no_worker
+@pytest.mark.parametrize(
+    ("storage_up", "failing"), [((True, True), []), ((True, False), []), ((False, False), ["storage"])]
+)
+def test_a_fleet_of_which_nobody_can_write_artifacts_is_not_ready(
+    client: FlaskClient, store: Store, storage_up: tuple[bool, bool], failing: list[str]
+) -> None:
+    for name, up in zip(("one@here", "two@here"), storage_up, strict=True):
+        store.workers.renew(a_worker_report(name=name, storage_up=up))
+
+    assert list(client.get("/readyz").get_json()["failing"]) == failing
 
 
 @pytest.mark.no_worker
@@ -52,10 +65,10 @@ def test_an_api_without_redis_is_not_ready(client_without_store: FlaskClient) ->
     answer = client_without_store.get("/readyz")
 
     assert answer.status_code == 503
-    assert list(answer.get_json()["failing"]) == ["redis", "workers"]
+    assert list(answer.get_json()["failing"]) == ["redis", "workers", "storage"]
 
 
 def test_an_api_is_ready_again_once_redis_is_back(client_without_store: FlaskClient, own_redis: RedisServer) -> None:
     own_redis.start()
 
-    assert client_without_store.get("/readyz").get_json()["ok"] == ["redis"]
+    assert client_without_store.get("/readyz").get_json()["ok"] == ["redis", "storage"]

@@ -24,6 +24,10 @@ def parent_of(pid: int) -> int:
     return process.parent
 
 
+def environment_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
+
+
 async def _send_to_chrome(browser: Browser, number: signal.Signals) -> int:
     (pid,) = await browser.process_ids("browser")
     os.kill(pid, number)
@@ -96,6 +100,18 @@ async def test_a_capture_whose_renderer_is_killed_fails_as_crashed(own_browser: 
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(PageCrashed):
         await capturing
+
+
+async def test_a_chrome_knows_no_key_of_the_fleet(
+    own_browser: Browser, pages: PagesServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "FLEET_SECRET_KEY"):
+        monkeypatch.setenv(name, "a-secret-of-the-fleet")
+    await own_browser.capture(f"{pages.url}/plain")
+    (chrome,) = await own_browser.process_ids("browser")
+    known = environment_of(chrome)
+    assert "HOME=" in known
+    assert "a-secret-of-the-fleet" not in known
 
 
 async def test_captures_at_once_start_only_one_chrome(own_browser: Browser, pages: PagesServer) -> None:

@@ -34,6 +34,7 @@ def busy(store: Store) -> Store:
     store.idempotency.claim("answered", "request")
     store.idempotency.keep("answered", "request", {"job": {}})
     store.artifacts.put(StoredArtifact(artifact=an_artifact(), location="somewhere"))
+    store.artifacts.claim_sweep("fleet@one")
     store.storage_states.hand_over(new_id("job"), "{}")
     for name in ("fleet@one", "fleet@two"):
         store.workers.renew(a_worker_report(name=name))
