@@ -41,7 +41,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer's way
 def _options(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", metavar="", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """For what holds for all commands."""

@@ -75,6 +75,10 @@ class BatchFolder:
     def accepted_as(self, batch_id: str) -> None:
         self._write({**self._state, "batch_id": batch_id})
 
+    def forget(self) -> None:
+        """There is no such batch."""
+        self._state_path.unlink()
+
     def note(self, item: BatchItem, files: list[str], problem: str | None) -> dict[str, Any]:
         """Once its files are there. `problem`: why not all of them are. What was noted."""
         line = item.to_json() | {"files": files, "problem": problem}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from fleet_client import Batch, BatchItem, FleetClientError, Retries
+from fleet_client import Batch, BatchItem, FleetClientError, RequestRefused, Retries
 from fleet_client.cli.batch_folder import BatchBody, BatchFolder, FolderInUse
 from fleet_client.cli.batch_run import BatchRun
 from fleet_client.cli.batch_view import BatchView
@@ -45,10 +45,15 @@ class ListFormat(StrEnum):
 class Pace:
     concurrency: Annotated[
         int | None,
-        Option("--concurrency", "-c", min=1, max=100, help="Pages at once. Default: 10.", rich_help_panel=_HOW),
+        Option(
+            "--concurrency", "-c", metavar="N", min=1, max=100, help="Pages at once. Default: 10.", rich_help_panel=_HOW
+        ),
     ] = None
     per_host: Annotated[
-        int | None, Option("--per-host", min=1, max=100, help="Of one site at once. Default: 4.", rich_help_panel=_HOW)
+        int | None,
+        Option(
+            "--per-host", metavar="N", min=1, max=100, help="Of one site at once. Default: 4.", rich_help_panel=_HOW
+        ),
     ] = None
     per_host_delay: Annotated[
         float | None,
@@ -63,11 +68,20 @@ class Pace:
     ] = None
     retries: Annotated[
         int | None,
-        Option("--retries", min=0, max=10, help="Of a page that may do better. Default: 2.", rich_help_panel=_HOW),
+        Option(
+            "--retries",
+            metavar="N",
+            min=0,
+            max=10,
+            help="Of a page that may do better. Default: 2.",
+            rich_help_panel=_HOW,
+        ),
     ] = None
     stop_after_failures: Annotated[
         int | None,
-        Option("--stop-after-failures", min=1, help="So many failures end the batch.", rich_help_panel=_HOW),
+        Option(
+            "--stop-after-failures", metavar="N", min=1, help="So many failures end the batch.", rich_help_panel=_HOW
+        ),
     ] = None
     session: Annotated[
         str | None,
@@ -107,7 +121,7 @@ def batch(
     browser: Browser,
     server: Server,
     source: Annotated[
-        str | None, typer.Argument(metavar="[LIST]", help="A file of URLs, one a line, or CSV, NDJSON, JSON. -: stdin.")
+        str | None, typer.Argument(metavar="LIST", help="A file of URLs, one a line, or CSV, NDJSON, JSON. -: stdin.")
     ] = None,
     output: Annotated[
         Path | None, Option("--output", "-o", metavar="FOLDER", file_okay=False, help="For the files and the manifest.")
@@ -118,12 +132,13 @@ def batch(
     cancel: Annotated[
         Path | None, Option("--cancel", metavar="FOLDER", file_okay=False, help="Stop the batch of this folder.")
     ] = None,
-    pdf: Annotated[bool, Option("--pdf", help="Take PDFs instead of pictures.")] = False,
+    pdf: Annotated[bool, Option("--pdf", metavar="", help="Take PDFs instead of pictures.")] = False,
     list_format: Annotated[
         ListFormat | None, Option("--list-format", help="Of LIST. Default: by its name, else text.")
     ] = None,
     cancel_on_interrupt: Annotated[
-        bool, Option("--cancel-on-interrupt", help="Ctrl-C stops the batch, too, and not just this command.")
+        bool,
+        Option("--cancel-on-interrupt", metavar="", help="Ctrl-C stops the batch, too, and not just this command."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -216,11 +231,17 @@ def _begin(going: Going, body: BatchBody) -> None:
     if folder.batch_id is not None:
         print_note(f"Goes on with {folder.batch_id}, of which {len(folder.done):,} are here.")
         return
-    with going.server.client(Retries()) as client:
-        accepted = client.create_batch_from(body.content, body.media_type, query=body.query, idempotency_key=folder.key)
+    try:
+        with going.server.client(Retries()) as client:
+            accepted = client.create_batch_from(
+                body.content, body.media_type, query=body.query, idempotency_key=folder.key
+            )
+    except RequestRefused:
+        folder.forget()
+        raise
     folder.accepted_as(accepted.id)
-    left_out = f" {accepted.duplicates:,} stand there twice." if accepted.duplicates else ""
-    print_note(f"{accepted.id}: {accepted.counts.total:,} pages.{left_out}")
+    left_out = f" ({accepted.duplicates:,} more stand there twice)" if accepted.duplicates else ""
+    print_note(f"{accepted.id}: {accepted.counts.total:,} pages{left_out}.")
 
 
 def _batch_id(folder: BatchFolder) -> str:

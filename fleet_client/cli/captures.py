@@ -16,7 +16,7 @@ from fleet_client.cli.targets import STANDARD, Target, suffix, targets, urls_of
 _PICTURE_TYPES = {"": "png", "png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
 
 Urls = Annotated[
-    list[str], typer.Argument(metavar="URL...", help="Pages to capture. - reads them from standard input, one a line.")
+    list[str], typer.Argument(metavar="URL", help="Pages to capture. - reads them from standard input, one a line.")
 ]
 Output = Annotated[
     str | None,
@@ -27,7 +27,9 @@ Output = Annotated[
         help="For several pages a folder; - is standard output. Without it, files are named after the pages.",
     ),
 ]
-Concurrency = Annotated[int, typer.Option("--concurrency", "-c", min=1, max=50, help="Pages at once, of several.")]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", "-c", metavar="N", min=1, max=50, help="Pages at once, of several.")
+]
 
 
 @command

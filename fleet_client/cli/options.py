@@ -83,17 +83,33 @@ class Browser:
 
     width: Annotated[
         int | None,
-        Option("--width", min=1, max=8192, help="Of the window, in pixels. Default: 1280.", rich_help_panel=_BROWSER),
+        Option(
+            "--width",
+            metavar="PIXELS",
+            min=1,
+            max=8192,
+            help="Of the window, in pixels. Default: 1280.",
+            rich_help_panel=_BROWSER,
+        ),
     ] = None
     height: Annotated[
         int | None,
-        Option("--height", min=1, max=8192, help="Of the window, in pixels. Default: 720.", rich_help_panel=_BROWSER),
+        Option(
+            "--height",
+            metavar="PIXELS",
+            min=1,
+            max=8192,
+            help="Of the window, in pixels. Default: 720.",
+            rich_help_panel=_BROWSER,
+        ),
     ] = None
     device: Annotated[
         str | None,
         Option("--device", metavar="NAME", help="Such as 'iPhone 15' or 'Pixel 7'.", rich_help_panel=_BROWSER),
     ] = None
-    dark: Annotated[bool, Option("--dark", help="Ask the page for its dark colours.", rich_help_panel=_BROWSER)] = False
+    dark: Annotated[
+        bool, Option("--dark", metavar="", help="Ask the page for its dark colours.", rich_help_panel=_BROWSER)
+    ] = False
     locale: Annotated[
         str | None, Option("--locale", metavar="TAG", help="Such as de-DE.", rich_help_panel=_BROWSER)
     ] = None
@@ -106,7 +122,7 @@ class Browser:
         Option("--header", "-H", metavar="'NAME: VALUE'", help="Sent along; repeatable.", rich_help_panel=_BROWSER),
     ] = None
     ignore_https_errors: Annotated[
-        bool, Option("--ignore-https-errors", help="Accept any certificate.", rich_help_panel=_BROWSER)
+        bool, Option("--ignore-https-errors", metavar="", help="Accept any certificate.", rich_help_panel=_BROWSER)
     ] = False
 
     def context(self) -> dict[str, Any]:
@@ -145,7 +161,12 @@ class Visit:
     ] = None
     scroll: Annotated[
         bool,
-        Option("--scroll", help="Through the page first, so that it loads what it shows.", rich_help_panel=_VISIT),
+        Option(
+            "--scroll",
+            metavar="",
+            help="Through the page first, so that it loads what it shows.",
+            rich_help_panel=_VISIT,
+        ),
     ] = False
     timeout: Annotated[
         float | None,
@@ -175,7 +196,8 @@ class Visit:
 @dataclass(frozen=True)
 class Picture:
     full_page: Annotated[
-        bool, Option("--full-page", "-f", help="All of the page, not just the window.", rich_help_panel=_PICTURE)
+        bool,
+        Option("--full-page", "-f", metavar="", help="All of the page, not just the window.", rich_help_panel=_PICTURE),
     ] = False
     selector: Annotated[
         str | None,
@@ -186,10 +208,13 @@ class Picture:
         Option("--type", "-t", help="Default: by the file's name, else png.", rich_help_panel=_PICTURE),
     ] = None
     quality: Annotated[
-        int | None, Option("--quality", min=0, max=100, help="Of jpeg and webp.", rich_help_panel=_PICTURE)
+        int | None, Option("--quality", metavar="N", min=0, max=100, help="Of jpeg and webp.", rich_help_panel=_PICTURE)
     ] = None
     transparent: Annotated[
-        bool, Option("--transparent", help="No white behind a page without background.", rich_help_panel=_PICTURE)
+        bool,
+        Option(
+            "--transparent", metavar="", help="No white behind a page without background.", rich_help_panel=_PICTURE
+        ),
     ] = False
 
     def output(self, kind: PictureType) -> dict[str, Any]:
@@ -207,8 +232,10 @@ class Picture:
 @dataclass(frozen=True)
 class Paper:
     format: Annotated[PaperFormat | None, Option("--format", help="Default: Letter.", rich_help_panel=_PAPER)] = None
-    landscape: Annotated[bool, Option("--landscape", rich_help_panel=_PAPER)] = False
-    scale: Annotated[float | None, Option("--scale", min=0.1, max=2, help="Default: 1.", rich_help_panel=_PAPER)] = None
+    landscape: Annotated[bool, Option("--landscape", metavar="", rich_help_panel=_PAPER)] = False
+    scale: Annotated[
+        float | None, Option("--scale", metavar="FACTOR", min=0.1, max=2, help="Default: 1.", rich_help_panel=_PAPER)
+    ] = None
     margin: Annotated[
         str | None, Option("--margin", metavar="LENGTH", help="On all sides, such as 1.5cm.", rich_help_panel=_PAPER)
     ] = None
@@ -216,7 +243,7 @@ class Paper:
         None
     )
     no_background: Annotated[
-        bool, Option("--no-background", help="Without colours and pictures behind.", rich_help_panel=_PAPER)
+        bool, Option("--no-background", metavar="", help="Without colours and pictures behind.", rich_help_panel=_PAPER)
     ] = False
 
     def output(self) -> dict[str, Any]:
@@ -232,13 +259,15 @@ class Paper:
         return {"kind": "pdf", **_only_given(given)}
 
 
-Json = Annotated[bool, Option("--json", help="For scripts: one JSON object a line on standard output.")]
+Json = Annotated[bool, Option("--json", metavar="", help="For scripts: one JSON object a line on standard output.")]
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """As typer takes it: groups become their fields, and our errors the end of the program."""
     hints = get_type_hints(function)
-    groups: dict[str, type[Any]] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    groups: dict[str, type[Any]] = {
+        name: hint for name, hint in hints.items() if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    }
 
     def run(**given: Any) -> None:
         made = {

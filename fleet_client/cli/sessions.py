@@ -22,6 +22,8 @@ sessions = typer.Typer(
     help="Keep a browser open between captures: logged in, with its cookies and its page.",
 )
 
+_WIDTH_MAX = 1000
+
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Its id, ses_…", show_default=False)]
 
 
@@ -31,7 +33,7 @@ def open_session(
     *,
     browser: Browser,
     server: Server,
-    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="A page to begin with.")] = None,
+    url: Annotated[str | None, typer.Argument(metavar="URL", help="A page to begin with.")] = None,
     ttl: Annotated[
         int | None, typer.Option(metavar="SECONDS", min=1, help="Ends when nobody used it for so long. Default: 1800.")
     ] = None,
@@ -85,10 +87,12 @@ def list_sessions(*, server: Server, json: Json = False) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("SESSION", "STATE", "AGE", "LEFT", "MEMORY", "PAGE"):
-        table.add_column(title, no_wrap=title != "PAGE", overflow="fold")
+        table.add_column(title, no_wrap=True)
     for session in found:
         table.add_row(*_row(session))
-    Console().print(table)
+    console = Console(highlight=False, markup=False, emoji=False)
+    # What a program reads is not cut to the width of a terminal.
+    console.print(table, width=None if console.is_terminal else _WIDTH_MAX)
 
 
 @sessions.command("capture")
@@ -101,7 +105,7 @@ def capture(
     visit: Visit,
     server: Server,
     url: Annotated[
-        str | None, typer.Argument(metavar="[URL]", help="Where to go first. Without it: the page as it stands.")
+        str | None, typer.Argument(metavar="URL", help="Where to go first. Without it: the page as it stands.")
     ] = None,
     output: Output = None,
     json: Json = False,
@@ -124,7 +128,7 @@ def capture(
 @sessions.command("close")
 @command
 def close(
-    sessions_: Annotated[list[str], typer.Argument(metavar="SESSION...", help="Their ids, ses_…")], server: Server
+    sessions_: Annotated[list[str], typer.Argument(metavar="SESSION", help="Their ids, ses_…")], server: Server
 ) -> None:
     """Close sessions, and wait until they have ended.
 
