@@ -1,6 +1,7 @@
 """`fleet session …`"""
 
 import json as jsonlib
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ sessions = typer.Typer(
     help="Keep a browser open between captures: logged in, with its cookies and its page.",
 )
 
+_TITLES = ("SESSION", "STATE", "AGE", "LEFT", "MEMORY", "PAGE")
 _WIDTH_MAX = 1000
 
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Its id, ses_…", show_default=False)]
@@ -85,14 +87,7 @@ def list_sessions(*, server: Server, json: Json = False) -> None:
     if not found:
         print_note("No session is open.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("SESSION", "STATE", "AGE", "LEFT", "MEMORY", "PAGE"):
-        table.add_column(title, no_wrap=True)
-    for session in found:
-        table.add_row(*_row(session))
-    console = Console(highlight=False, markup=False, emoji=False)
-    # What a program reads is not cut to the width of a terminal.
-    console.print(table, width=None if console.is_terminal else _WIDTH_MAX)
+    _print_table([_row(session) for session in found])
 
 
 @sessions.command("capture")
@@ -149,6 +144,19 @@ def _output(picture: Picture, paper: Paper, output: str | None) -> tuple[dict[st
             return {"kind": "html"}, "html"
     kind = picture_type(picture, output)
     return picture.output(kind), kind.value
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    """As wide as a terminal, at the cost of the last column; what a program reads is not cut."""
+    width = None if sys.stdout.isatty() else _WIDTH_MAX
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, title in enumerate(_TITLES):
+        widest = max(len(row[place]) for row in rows)
+        table.add_column(title, no_wrap=True, min_width=None if title == _TITLES[-1] else widest)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _row(session: Session) -> tuple[str, ...]:
