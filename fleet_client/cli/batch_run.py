@@ -33,7 +33,7 @@ class BatchRun:
         # Pages of the list of items that are not done with, by their cursors, and whether all were seen.
         self._open_pages: list[str | None] = [None]
         self._known_pages: set[str | None] = {None}
-        self._total = 0
+        self._batch: Batch | None = None
 
     async def follow(self, batch_id: str) -> Batch:
         """The batch, once it has ended and all files are here. Raises FleetClientError or OSError."""
@@ -43,15 +43,13 @@ class BatchRun:
             await self._waiting.join()
             for hand in hands:
                 hand.cancel()
-        self._on_progress(batch, len(self._folder.done))
         return batch
 
     async def _look_until_ended(self, batch_id: str) -> Batch:
         while True:
             # Before its items: once it has ended, each of them has.
-            batch = await self._client.batch(batch_id)
-            self._total = batch.counts.total
-            self._on_progress(batch, len(self._folder.done))
+            batch = self._batch = await self._client.batch(batch_id)
+            self._tell_progress()
             await self._look_at_items(batch)
             if batch.has_ended and not self._open_pages:
                 return batch
@@ -92,10 +90,16 @@ class BatchRun:
             else:
                 files.append(name)
         self._on_item(item, self._folder.note(item, files, problem))
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        if self._batch is not None:
+            self._on_progress(self._batch, len(self._folder.done))
 
     def _names(self, item: BatchItem) -> list[str]:
         """The same on every run: by its place and its page, or the id that it was given."""
-        width = len(str(max(self._total - 1, 0)))
+        total = self._batch.counts.total if self._batch is not None else 1
+        width = len(str(total - 1))
         shown = plain(item.id) if item.id else stem(item.url)
         names: list[str] = []
         for artifact in item.artifacts:

@@ -56,16 +56,13 @@ class BatchView:
 
 
 def _pace(batch: Batch) -> str:
-    said = [f"{batch.rate:.1f}/s"]
-    if batch.state != "running":
-        said = [batch.state]
-    elif batch.estimated_end is not None:
+    said = [] if batch.state == "running" else [batch.state]
+    if batch.state == "running" and batch.rate:
         rest = batch.counts.queued + batch.counts.running
-        if batch.rate:
-            said.append(f"{in_time(rest / batch.rate)} left")
+        said += [f"{batch.rate:.1f}/s", f"{in_time(rest / batch.rate)} left"]
     if batch.counts.failed:
         said.append(f"{batch.counts.failed:,} failed")
-    return " · ".join(said)
+    return " · ".join(said) or "begins"
 
 
 def _of_job(item: BatchItem) -> str:

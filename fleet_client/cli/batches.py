@@ -1,6 +1,5 @@
 """`fleet batch`"""
 
-import asyncio
 import json as jsonlib
 import sys
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from fleet_client.cli.batch_run import BatchRun
 from fleet_client.cli.batch_view import BatchView
 from fleet_client.cli.options import INTERRUPTED, Browser, Json, Paper, Picture, PictureType, Server, Visit, command
 from fleet_client.cli.printing import in_time, print_error, print_json, print_note
+from fleet_client.cli.running import run
 from fleet_client.cli.targets import STANDARD
 
 FAILURES_MAX = 100
@@ -177,6 +177,8 @@ def batch(
         ended = _followed(going)
     except FolderInUse as error:
         raise typer.BadParameter(str(error), param_hint="FOLDER") from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print_note(f"{error.filename or folder.path}: {error.strerror}")
         raise typer.Exit(NOT_CARRIED_OUT) from error
@@ -255,7 +257,7 @@ def _followed(going: Going) -> Batch:
     """The batch, once it has ended and all is here. Ends the program on Ctrl-C."""
     batch_id = _batch_id(going.folder)
     try:
-        return asyncio.run(_follow(going, batch_id))
+        return run(_follow(going, batch_id))
     except KeyboardInterrupt as interrupt:
         _tell_interrupt(going)
         raise typer.Exit(INTERRUPTED) from interrupt
@@ -269,20 +271,8 @@ async def _follow(going: Going, batch_id: str) -> Batch:
             if going.json:
                 print_json(line)
 
-        try:
-            async with going.server.async_client(Retries()) as client:
-                run = BatchRun(client, going.folder, on_progress=view.show, on_item=on_item)
-                return await run.follow(batch_id)
-        except* (FleetClientError, OSError) as group:
-            raise _first(group) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Of a task group's errors, which come together."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        async with going.server.async_client(Retries()) as client:
+            return await BatchRun(client, going.folder, on_progress=view.show, on_item=on_item).follow(batch_id)
 
 
 def _cancel(going: Going) -> None:

@@ -11,6 +11,7 @@ import typer
 from fleet_client import AsyncFleetClient, FleetClientError, Job
 from fleet_client.cli.options import Browser, Json, Paper, Picture, PictureType, Server, Visit, command
 from fleet_client.cli.printing import error_json, facts, in_time, print_error, print_json, print_note
+from fleet_client.cli.running import run
 from fleet_client.cli.targets import STANDARD, Target, suffix, targets, urls_of
 
 _PICTURE_TYPES = {"": "png", "png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
@@ -116,7 +117,7 @@ class Pages:
 
 def capture_all(pages: Pages, server: Server) -> None:
     """Says of each how it went, as it comes, and ends the program with 1 if one failed."""
-    if not asyncio.run(_captured(pages, server)):
+    if not run(_captured(pages, server)):
         raise typer.Exit(1)
 
 

@@ -116,7 +116,10 @@ class Browser:
     timezone: Annotated[
         str | None, Option("--timezone", metavar="ZONE", help="Such as Europe/Rome.", rich_help_panel=_BROWSER)
     ] = None
-    user_agent: Annotated[str | None, Option("--user-agent", metavar="TEXT", rich_help_panel=_BROWSER)] = None
+    user_agent: Annotated[
+        str | None,
+        Option("--user-agent", metavar="TEXT", help="Instead of Chrome's own.", rich_help_panel=_BROWSER),
+    ] = None
     header: Annotated[
         list[str] | None,
         Option("--header", "-H", metavar="'NAME: VALUE'", help="Sent along; repeatable.", rich_help_panel=_BROWSER),
@@ -232,7 +235,9 @@ class Picture:
 @dataclass(frozen=True)
 class Paper:
     format: Annotated[PaperFormat | None, Option("--format", help="Default: Letter.", rich_help_panel=_PAPER)] = None
-    landscape: Annotated[bool, Option("--landscape", metavar="", rich_help_panel=_PAPER)] = False
+    landscape: Annotated[bool, Option("--landscape", metavar="", help="Wider than high.", rich_help_panel=_PAPER)] = (
+        False
+    )
     scale: Annotated[
         float | None, Option("--scale", metavar="FACTOR", min=0.1, max=2, help="Default: 1.", rich_help_panel=_PAPER)
     ] = None

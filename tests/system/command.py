@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,22 +37,32 @@ class FleetCommand:
         """`folder`: where it is run."""
         self.folder = folder
         self._script = str(installed / "bin" / "fleet")
-        self.environment = {"PYTHONPATH": str(installed), "FLEET_URL": url}
+        self.environment = {
+            "PYTHONPATH": str(installed),
+            "PATH": f"{installed / 'bin'}:{os.environ['PATH']}",
+            "FLEET_URL": url,
+        }
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> Ended:
+        return self._ended([self._script, *arguments], {**self.environment, **environment}, stdin)
+
+    def run_in_shell(self, line: str) -> Ended:
+        return self._ended(["bash", "-c", line], self.environment)
+
+    def in_terminal(self, *arguments: str) -> Terminal:
+        return Terminal([self._script, *arguments], self.environment, cwd=self.folder)
+
+    def _ended(self, line: list[str], environment: Mapping[str, str], stdin: str = "") -> Ended:
         ended = subprocess.run(
-            [self._script, *arguments],
+            line,
             cwd=self.folder,
-            env={**os.environ, **self.environment, **environment},
+            env={**os.environ, **environment},
             input=stdin.encode(),
             capture_output=True,
             timeout=_COMMAND_SECONDS,
             check=False,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
-
-    def in_terminal(self, *arguments: str) -> Terminal:
-        return Terminal([self._script, *arguments], self.environment, cwd=self.folder)
 
 
 def install(folder: Path) -> Path:

@@ -58,6 +58,14 @@ def test_a_page_that_fails_is_told_with_its_ids_and_the_others_are_captured(comm
     assert (command.folder / succeeded["file"]).exists()
 
 
+def test_who_reads_no_further_is_no_reason_for_a_traceback(command: FleetCommand, site: str) -> None:
+    pages = " ".join(f"{site}/?page={number}" for number in range(6))
+    ended = command.run_in_shell(f"fleet shot {pages} -o out --json --concurrency 1 | head -n 1")
+
+    assert len(ended.records) == 1
+    assert "Traceback" not in ended.err
+
+
 def test_a_fleet_that_is_down_is_told_in_a_sentence(command: FleetCommand) -> None:
     ended = command.run("shot", "https://example.org/", FLEET_URL=_NOBODY)
 
