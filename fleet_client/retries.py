@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet_client.errors import ConnectionFailed, FleetApiError, FleetClientError, NotTheApi, Unavailable
@@ -22,12 +23,19 @@ class Deadline:
         return max(0.0, self._end - time.monotonic())
 
 
+OnPause = Callable[[float, FleetClientError], None]
+
+
 @dataclass(frozen=True)
 class Retries:
-    """At most `times` more tries, with pauses of at most `seconds` in all. None at all: `Retries(times=0)`."""
+    """At most `times` more tries, with pauses of at most `seconds` in all. None at all: `Retries(times=0)`.
+
+    `on_pause` is told the seconds and the reason before each pause.
+    """
 
     times: int = 8
     seconds: float = 120
+    on_pause: OnPause | None = None
 
     def pause_before(self, retry: int, error: FleetClientError, paused_seconds: float) -> float | None:
         """Before retry 1, 2, …; None: it is not worth one. Never shorter than the answer asked for."""
@@ -70,6 +78,8 @@ def answered(
             raise error
         pause = next_pause
         paused += pause
+        if retries.on_pause is not None:
+            retries.on_pause(pause, error)
 
 
 def _error_of(reply: Reply) -> FleetClientError | None:

@@ -1,12 +1,14 @@
 """A batch's folder: its files, what is known of each item (manifest.jsonl), and which batch it is."""
 
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from fleet_client.calls import new_key
 from fleet_client.models import BatchItem
@@ -34,12 +36,23 @@ class FolderInUse(Exception):
 
 
 class BatchFolder:
-    """The key is written down before the batch is asked for: asked for twice, it is still one batch."""
+    """The key is written down before the batch is asked for: asked for twice, it is still one batch.
+
+    From its opening to the end of its `with`, no other command works in it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: int | None = None
         self._state: dict[str, Any] = {}
         self.done: dict[int, bool] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     def open_for(self, body: BatchBody) -> None:
         """For a new batch, or to go on with the one of the same body. Raises FolderInUse or OSError."""
@@ -52,6 +65,7 @@ class BatchFolder:
                 )
             return
         self.path.mkdir(parents=True, exist_ok=True)
+        self._take()
         self._write({"key": new_key(), "sha256": body.sha256, "batch_id": None})
 
     def open(self) -> None:
@@ -60,7 +74,19 @@ class BatchFolder:
             self._state = json.loads(self._state_path.read_text())
         except FileNotFoundError as error:
             raise FolderInUse(f"{self.path} holds no batch: {self._state_path} is not there.") from error
+        self._take()
         self._read_manifest()
+
+    def _take(self) -> None:
+        """Raises FolderInUse."""
+        self._lock = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderInUse(f"Another command is at work in {self.path}; let it end first.") from error
+        # Of one that was killed.
+        for part in self.path.glob(".*.part"):
+            part.unlink()
 
     @property
     def key(self) -> str:
@@ -69,7 +95,7 @@ class BatchFolder:
     @property
     def batch_id(self) -> str | None:
         """None: it has not been accepted, as far as is known."""
-        found: str | None = self._state["batch_id"]
+        found: str | None = self._state.get("batch_id")
         return found
 
     def accepted_as(self, batch_id: str) -> None:

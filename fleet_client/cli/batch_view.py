@@ -1,5 +1,6 @@
 """How a batch's progress is shown: a bar in a terminal, a line now and then elsewhere. On standard error."""
 
+import sys
 import time
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,8 @@ class BatchView:
             TextColumn("{task.description}", markup=False),
             console=self._console,
             transient=True,
+            # What is written to a file or a pipe is not for the screen.
+            redirect_stdout=sys.stdout.isatty(),
             disable=not self._console.is_terminal,
         )
         self._bar = self._progress.add_task("", total=None, visible=False)

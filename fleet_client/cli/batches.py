@@ -2,6 +2,8 @@
 
 import json as jsonlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,11 +12,22 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from fleet_client import Batch, BatchItem, FleetClientError, RequestRefused, Retries
+from fleet_client import Batch, BatchItem, FleetClientError, RequestRefused
 from fleet_client.cli.batch_folder import BatchBody, BatchFolder, FolderInUse
 from fleet_client.cli.batch_run import BatchRun
 from fleet_client.cli.batch_view import BatchView
-from fleet_client.cli.options import INTERRUPTED, Browser, Json, Paper, Picture, PictureType, Server, Visit, command
+from fleet_client.cli.options import (
+    INTERRUPTED,
+    PATIENT,
+    Browser,
+    Json,
+    Paper,
+    Picture,
+    PictureType,
+    Server,
+    Visit,
+    command,
+)
 from fleet_client.cli.printing import in_time, print_error, print_json, print_note
 from fleet_client.cli.running import run
 from fleet_client.cli.targets import STANDARD
@@ -162,9 +175,8 @@ def batch(
     given = [one for one in (source, resume, cancel) if one is not None]
     if len(given) != 1 or (source is not None) != (output is not None):
         raise typer.BadParameter("Give LIST and -o FOLDER, or --resume FOLDER, or --cancel FOLDER.", param_hint="LIST")
-    folder = BatchFolder(resume or cancel or output or Path())
-    going = Going(folder, server, json, cancel_on_interrupt)
-    try:
+    with BatchFolder(resume or cancel or output or Path()) as folder, _told(folder):
+        going = Going(folder, server, json, cancel_on_interrupt)
         if source is not None:
             output_ = paper.output() if pdf else picture.output(picture.type or PictureType.PNG)
             capture = visit.body() | {"outputs": [output_]} | _context(browser)
@@ -174,7 +186,15 @@ def batch(
         if cancel is not None:
             _cancel(going)
             return
-        ended = _followed(going)
+        _tell_end(going, _followed(going))
+        raise typer.Exit(min(folder.failures, FAILURES_MAX))
+
+
+@contextmanager
+def _told(folder: BatchFolder) -> Iterator[None]:
+    """What keeps a batch from being carried out, in words and an exit code."""
+    try:
+        yield
     except FolderInUse as error:
         raise typer.BadParameter(str(error), param_hint="FOLDER") from error
     except BrokenPipeError:
@@ -184,11 +204,9 @@ def batch(
         raise typer.Exit(NOT_CARRIED_OUT) from error
     except FleetClientError as error:
         print_error(error)
-        if folder.batch_id is not None:
+        if folder.batch_id is not None and not isinstance(error, RequestRefused):
             print_note(f"The batch goes on by itself. Come back to it: fleet batch --resume {folder.path}")
         raise typer.Exit(NOT_CARRIED_OUT) from error
-    _tell_end(going, ended)
-    raise typer.Exit(min(folder.failures, FAILURES_MAX))
 
 
 def _context(browser: Browser) -> dict[str, Any]:
@@ -234,7 +252,7 @@ def _begin(going: Going, body: BatchBody) -> None:
         print_note(f"Goes on with {folder.batch_id}, of which {len(folder.done):,} are here.")
         return
     try:
-        with going.server.client(Retries()) as client:
+        with going.server.client(PATIENT) as client:
             accepted = client.create_batch_from(
                 body.content, body.media_type, query=body.query, idempotency_key=folder.key
             )
@@ -271,7 +289,7 @@ async def _follow(going: Going, batch_id: str) -> Batch:
             if going.json:
                 print_json(line)
 
-        async with going.server.async_client(Retries()) as client:
+        async with going.server.async_client(PATIENT) as client:
             return await BatchRun(client, going.folder, on_progress=view.show, on_item=on_item).follow(batch_id)
 
 

@@ -14,12 +14,14 @@ import typer
 from typer import Option
 
 from fleet_client import AsyncFleetClient, FleetClient, FleetClientError, Retries
-from fleet_client.cli.printing import print_error
+from fleet_client.cli.printing import print_error, print_pause
 from fleet_client.transport import DEFAULT_URL
 
 INTERRUPTED = 130
 # Somebody looks at the terminal: a fleet that is down is to be told within seconds.
-IMPATIENT = Retries(times=3, seconds=60)
+IMPATIENT = Retries(times=3, seconds=60, on_pause=print_pause)
+# A batch goes on for hours, and a fleet may be restarted meanwhile.
+PATIENT = Retries(times=20, seconds=300, on_pause=print_pause)
 
 Client = TypeVar("Client")
 

@@ -9,6 +9,8 @@ import typer
 from fleet_client.errors import FleetApiError, FleetClientError
 from fleet_client.models import Artifact
 
+_PAUSE_UNNOTICED_SECONDS = 2
+
 
 def print_json(fields: dict[str, Any]) -> None:
     """One line of NDJSON, at once: the next program in the pipe may wait for it."""
@@ -22,6 +24,12 @@ def print_note(text: str) -> None:
 
 def print_error(error: FleetClientError, *, about: str | None = None) -> None:
     typer.echo(f"{'' if about is None else f'{about}: '}{sentence(error)}", err=True)
+
+
+def print_pause(seconds: float, error: FleetClientError) -> None:
+    """Why nothing happens; a short pause needs no reason."""
+    if seconds > _PAUSE_UNNOTICED_SECONDS:
+        print_note(f"{error} Trying again in {in_time(seconds)}.")
 
 
 def sentence(error: FleetClientError) -> str:

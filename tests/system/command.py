@@ -52,6 +52,9 @@ class FleetCommand:
     def in_terminal(self, *arguments: str) -> Terminal:
         return Terminal([self._script, *arguments], self.environment, cwd=self.folder)
 
+    def shell_in_terminal(self, line: str) -> Terminal:
+        return Terminal(["bash", "-c", line], self.environment, cwd=self.folder)
+
     def _ended(self, line: list[str], environment: Mapping[str, str], stdin: str = "") -> Ended:
         ended = subprocess.run(
             line,

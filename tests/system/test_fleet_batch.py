@@ -73,10 +73,13 @@ def test_ctrl_c_leaves_the_batch_and_resume_fetches_the_rest(command: FleetComma
 def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, site: str) -> None:
     lines = ["http://nowhere.invalid/", *(f"{site}/?page={number}" for number in range(8))]
     (command.folder / "urls.txt").write_text("\n".join(lines))
-    with command.in_terminal("batch", "urls.txt", "-o", "out", *_SLOWLY) as terminal:
+    line = f"fleet batch urls.txt -o out --json {' '.join(_SLOWLY)} > lines.ndjson"
+    with command.shell_in_terminal(line) as terminal:
         terminal.wait_for("name_not_resolved", _SECONDS)
         assert "pages captured" not in terminal.screen
         assert terminal.exit_code(_SECONDS) == 1
+    # The bar has taken nothing of what goes elsewhere.
+    assert len((command.folder / "lines.ndjson").read_text().splitlines()) == 10
 
 
 def test_the_same_command_again_goes_on(command: FleetCommand, urls: str) -> None:
