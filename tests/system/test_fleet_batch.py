@@ -8,7 +8,7 @@ import pytest
 from tests.system.command import FleetCommand
 
 _SECONDS = 120
-_PAGES = 30
+_PAGES = 16
 # So that the batch goes on for a while, however fast the machine is.
 _SLOWLY = ("--per-host", "1", "--per-host-delay", "0.3")
 
