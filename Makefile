@@ -2,7 +2,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up test test-system check format lock bench chaos soak viewers simulate screenshots
+.PHONY: help setup demo up doctor test test-system check format lock bench chaos soak viewers simulate screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: setup ## Start a fleet, capture a page through the API, show the result, s
 
 up: setup ## Run API, worker, Redis and Flower until Ctrl-C (WORKERS=N, CONCURRENCY=N, FLEET_FLOWER_BIND=…, DATA=…)
 	@$(VENV)/python -m launcher up
+
+doctor: setup ## Is this machine fit for a fleet, and does the one at FLEET_URL work? With a remedy for each fault
+	@$(VENV)/python -m fleet_client doctor
 
 test: setup ## Run all tests: unit, integration (real Redis, Celery, Chromium), system (HTTP only)
 	@scripts/run_tests

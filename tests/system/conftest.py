@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.system.command import FleetCommand, install
 from tests.system.processes import Launched, python, wait_for_line
 
 _START_SECONDS = 60
@@ -68,3 +69,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def api(fleet: RunningFleet) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=fleet.url, timeout=90) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that the client and its command were installed into."""
+    return install(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def command(installed: Path, fleet: RunningFleet, tmp_path: Path) -> FleetCommand:
+    return FleetCommand(installed, tmp_path, fleet.url)

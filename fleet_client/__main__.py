@@ -1,0 +1,3 @@
+from fleet_client.cli.app import main
+
+main()
