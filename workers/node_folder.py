@@ -7,6 +7,7 @@ next one that starts, with the processes that outlived it.
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,9 @@ _PREFIX = "fleet-host-"
 _DRAFT_PREFIX = ".fleet-host-"
 _RECORD = "processes"
 _METRICS = "metrics"
+# Processes that were killed just now write for a moment more.
+_REMOVALS_MAX = 20
+_REMOVALS_APART_SECONDS = 0.1
 
 
 class NodeFolder:
@@ -46,7 +50,7 @@ class NodeFolder:
     def remove(self) -> None:
         """With all processes that are left of the browser host. May be called twice."""
         self.end_left_processes()
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -65,6 +69,17 @@ def metrics_folder(folder: Path) -> Path:
     return folder / _METRICS
 
 
+def _remove(folder: Path) -> None:
+    for _ in range(_REMOVALS_MAX):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_REMOVALS_APART_SECONDS)
+    # Its record went first, and without one nobody would remove the rest.
+    process_record(folder).clear()
+    _log.warning("folder not removed", folder=folder.name)
+
+
 def _remove_litter(base: Path) -> int:
     """How many processes it has killed."""
     killed = 0
@@ -75,6 +90,6 @@ def _remove_litter(base: Path) -> int:
             continue
         _log.warning("folder of a worker that was killed removed", folder=folder.name)
         killed += process_record(folder).end_all()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         os.close(lock)
     return killed

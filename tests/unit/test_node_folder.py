@@ -78,6 +78,32 @@ def test_a_removed_folder_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+# For a moment, as what was killed does: each file in a folder of its own, if there still is where to put it.
+_WRITER = """
+import os, sys, time
+os.chdir(sys.argv[1])
+end = time.monotonic() + 0.3
+print(flush=True)
+for number in range(1_000_000):
+    if time.monotonic() > end:
+        break
+    try:
+        os.mkdir(str(number))
+    except FileNotFoundError:
+        break
+"""
+
+
+def test_a_folder_goes_although_what_was_killed_writes_for_a_moment_more(tmp_path: Path) -> None:
+    folder = NodeFolder(tmp_path)
+    command = [sys.executable, "-c", _WRITER, str(folder.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        folder.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_folder_of_a_killed_worker_is_removed_by_the_next(tmp_path: Path, dead: Holder) -> None:
     (dead.path / "profile").mkdir()
     folder = NodeFolder(tmp_path)
