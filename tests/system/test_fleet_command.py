@@ -143,6 +143,29 @@ def test_the_doctor_says_what_to_do_about_a_fleet_that_is_down(command: FleetCom
     assert "make up" in ended.out.decode()
 
 
+def test_the_doctor_looks_at_a_machine_of_the_fleets_too(command: FleetCommand) -> None:
+    found = {record["check"]: record for record in command.run_in_checkout("doctor", "--json").records}
+
+    assert found["settings"]["verdict"] == found["chrome here"]["verdict"] == "ok"
+    assert {"redis here", "sandbox", "fonts here", "shared memory", "temporary folder", "canary"} <= found.keys()
+    assert all(record["remedy"] for record in found.values() if record["verdict"] in ("warning", "failed"))
+
+
+@pytest.mark.parametrize(
+    ("check", "environment"),
+    [
+        ("settings", {"FLEET_REDIS_URL": "nonsense"}),
+        ("chrome here", {"FLEET_CHROME_PATH": "/nowhere"}),
+        ("chrome here", {"FLEET_CHROME_PATH": "/bin/false"}),
+    ],
+)
+def test_the_doctor_fails_what_is_broken(command: FleetCommand, check: str, environment: dict[str, str]) -> None:
+    ended = command.run_in_checkout("doctor", "--json", **environment)
+
+    assert ended.code == 1
+    assert [record["check"] for record in ended.records if record["verdict"] == "failed"] == [check]
+
+
 def test_a_shell_completes_commands(command: FleetCommand) -> None:
     ended = command.run(_FLEET_COMPLETE="complete_bash", COMP_WORDS="fleet se", COMP_CWORD="1")
 
