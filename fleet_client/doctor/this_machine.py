@@ -100,6 +100,8 @@ def _sandbox() -> Finding:
             return failed(
                 "sandbox", f"{name} is 0, so Chrome cannot make one", f"sysctl {name.replace('/', '.')}=10000"
             )
+    if shutil.which("unshare") is None:
+        return unknown("sandbox", "unshare is not installed, so it was not tried", "apt-get install util-linux")
     if _output_of(["unshare", "--user", "true"]) is None:
         remedy = "In a container: a seccomp profile that allows user namespaces."
         return failed("sandbox", "user namespaces are refused, so Chrome cannot make one", remedy)
