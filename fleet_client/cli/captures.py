@@ -143,7 +143,7 @@ async def _work_off(client: AsyncFleetClient, waiting: Iterator[Target], pages: 
             _tell_failure(target, error, json=pages.json)
         except OSError as error:
             went_well = False
-            print_note(f"{target.path}: {error.strerror}")
+            _tell_unwritten(target, error, json=pages.json)
         else:
             _tell(job, target, json=pages.json)
     return went_well
@@ -175,6 +175,13 @@ def _tell_failure(target: Target, error: FleetClientError, *, json: bool) -> Non
     print_error(error, about=target.url)
     if json:
         print_json({"url": target.url, "file": None, "error": error_json(error), "job": None})
+
+
+def _tell_unwritten(target: Target, error: OSError, *, json: bool) -> None:
+    message = f"{target.path or 'standard output'}: {error.strerror}"
+    print_note(message)
+    if json:
+        print_json({"url": target.url, "file": None, "error": {"code": None, "message": message}, "job": None})
 
 
 def check_json(output: str | None, *, json: bool) -> None:

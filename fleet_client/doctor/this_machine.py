@@ -59,13 +59,12 @@ def _redis(settings: "Settings") -> Iterator[Finding]:
     try:
         with client:
             info = client.info()
-            policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
     except (RedisError, OSError) as error:
         text = f"does not answer by FLEET_REDIS_URL ({error})"
         remedy = "`make up` starts one of its own, at a port of its own: nothing is wrong then. Else start Redis."
         yield warning("redis here", text, remedy)
         return
-    version = info["redis_version"]
+    version, policy = info["redis_version"], info.get("maxmemory_policy", "noeviction")
     if tuple(int(part) for part in version.split(".")[:2]) < _REDIS_MIN:
         yield failed("redis here", f"{version} is too old", "Install Redis 6.2 or newer, or Valkey.")
     elif policy != "noeviction":
@@ -101,6 +100,8 @@ def _sandbox() -> Finding:
             return failed(
                 "sandbox", f"{name} is 0, so Chrome cannot make one", f"sysctl {name.replace('/', '.')}=10000"
             )
+    if shutil.which("unshare") is None:
+        return unknown("sandbox", "unshare is not installed, so it was not tried", "apt-get install util-linux")
     if _output_of(["unshare", "--user", "true"]) is None:
         remedy = "In a container: a seccomp profile that allows user namespaces."
         return failed("sandbox", "user namespaces are refused, so Chrome cannot make one", remedy)

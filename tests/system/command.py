@@ -49,16 +49,23 @@ class FleetCommand:
     def run_in_shell(self, line: str) -> Ended:
         return self._ended(["bash", "-c", line], self.environment)
 
+    def run_in_checkout(self, *arguments: str, **environment: str) -> Ended:
+        """As `make` targets run it, beside the server's own modules."""
+        line = [sys.executable, "-m", "fleet_client", *arguments]
+        return self._ended(line, {"FLEET_URL": self.environment["FLEET_URL"], **environment}, cwd=ROOT)
+
     def in_terminal(self, *arguments: str) -> Terminal:
         return Terminal([self._script, *arguments], self.environment, cwd=self.folder)
 
     def shell_in_terminal(self, line: str) -> Terminal:
         return Terminal(["bash", "-c", line], self.environment, cwd=self.folder)
 
-    def _ended(self, line: list[str], environment: Mapping[str, str], stdin: str = "") -> Ended:
+    def _ended(
+        self, line: list[str], environment: Mapping[str, str], stdin: str = "", cwd: Path | None = None
+    ) -> Ended:
         ended = subprocess.run(
             line,
-            cwd=self.folder,
+            cwd=cwd or self.folder,
             env={**os.environ, **environment},
             input=stdin.encode(),
             capture_output=True,

@@ -1,23 +1,33 @@
 """`fleet batch`, in a terminal and out of it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.pages.server import PagesServer
 from tests.system.command import FleetCommand
 
 _SECONDS = 120
-_PAGES = 16
-# So that the batch goes on for a while, however fast the machine is.
-_SLOWLY = ("--per-host", "1", "--per-host-delay", "0.3")
+# Of the pages of a list, those that come at once, and all.
+_OPEN, _PAGES = 3, 12
+# Longer than a page is held back, whatever else the machine does.
+_PATIENTLY = ("--timeout", "240")
 
 
 @pytest.fixture
-def urls(command: FleetCommand, site: str) -> str:
-    """Name of a file with a list."""
-    lines = [f"{site}/?page={number}" for number in range(_PAGES)]
-    (command.folder / "urls.txt").write_text("\n".join(["# pages", *lines]))
+def pages() -> Iterator[PagesServer]:
+    with PagesServer() as pages:
+        yield pages
+
+
+@pytest.fixture
+def urls(command: FleetCommand, pages: PagesServer) -> str:
+    """Name of a file with a list; all but the first pages wait until the test opens their gate."""
+    open_ones = [f"{pages.url}/status/200?page={number}" for number in range(_OPEN)]
+    held_back = [f"{pages.url}/gate/rest?page={number}" for number in range(_OPEN, _PAGES)]
+    (command.folder / "urls.txt").write_text("\n".join(["# pages", *open_ones, *held_back]))
     return "urls.txt"
 
 
@@ -35,7 +45,8 @@ def _check_complete(command: FleetCommand, count: int = _PAGES) -> None:
     assert all(there[name].read_bytes().startswith(b"\x89PNG") for name in named)
 
 
-def test_a_list_becomes_a_folder_of_files(command: FleetCommand, urls: str) -> None:
+def test_a_list_becomes_a_folder_of_files(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+    pages.open_gate("rest")
     ended = command.run("batch", urls, "-o", "out", "--json")
 
     assert ended.code == 0
@@ -46,8 +57,8 @@ def test_a_list_becomes_a_folder_of_files(command: FleetCommand, urls: str) -> N
 
 
 def test_the_exit_code_is_the_number_of_failures(command: FleetCommand, site: str) -> None:
-    pages = f'url,id\nhttp://nowhere.invalid/,a\n{site}/,b\nhttp://nowhere.invalid/2,"c d"\n'
-    ended = command.run("batch", "-", "--list-format", "csv", "-o", "out", stdin=pages)
+    rows = f'url,id\nhttp://nowhere.invalid/,a\n{site}/,b\nhttp://nowhere.invalid/2,"c d"\n'
+    ended = command.run("batch", "-", "--list-format", "csv", "-o", "out", stdin=rows)
 
     assert ended.code == 2
     assert ended.err.count("name_not_resolved") >= 2
@@ -55,54 +66,61 @@ def test_the_exit_code_is_the_number_of_failures(command: FleetCommand, site: st
     assert "1 of 3 pages captured" in ended.err
 
 
-def test_ctrl_c_leaves_the_batch_and_resume_fetches_the_rest(command: FleetCommand, urls: str) -> None:
-    with command.in_terminal("batch", urls, "-o", "out", *_SLOWLY) as terminal:
-        terminal.wait_for(f"3 of {_PAGES}", _SECONDS)
+def test_ctrl_c_leaves_the_batch_and_resume_fetches_the_rest(
+    command: FleetCommand, urls: str, pages: PagesServer
+) -> None:
+    with command.in_terminal("batch", urls, "-o", "out", *_PATIENTLY) as terminal:
+        terminal.wait_for(f" {_OPEN} of {_PAGES} ", _SECONDS)
         terminal.press_ctrl_c()
         assert terminal.exit_code(_SECONDS) == 130
     assert "━" in terminal.screen
-    assert "/s" in terminal.screen
     assert "fleet batch --resume out" in terminal.screen
     assert "Traceback" not in terminal.screen
-    assert 0 < len(_manifest(command)) < _PAGES
+    assert len(_manifest(command)) == _OPEN
 
+    pages.open_gate("rest")
     assert command.run("batch", "--resume", "out").code == 0
     _check_complete(command)
 
 
-def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, site: str) -> None:
-    lines = ["http://nowhere.invalid/", *(f"{site}/?page={number}" for number in range(8))]
-    (command.folder / "urls.txt").write_text("\n".join(lines))
-    line = f"fleet batch urls.txt -o out --json {' '.join(_SLOWLY)} > lines.ndjson"
-    with command.shell_in_terminal(line) as terminal:
-        terminal.wait_for("name_not_resolved", _SECONDS)
-        assert "pages captured" not in terminal.screen
-        assert terminal.exit_code(_SECONDS) == 1
-    # The bar has taken nothing of what goes elsewhere.
-    assert len((command.folder / "lines.ndjson").read_text().splitlines()) == 10
-
-
-def test_the_same_command_again_goes_on(command: FleetCommand, urls: str) -> None:
-    with command.in_terminal("batch", urls, "-o", "out", *_SLOWLY) as terminal:
-        terminal.wait_for(f"1 of {_PAGES}", _SECONDS)
+def test_the_same_command_again_goes_on(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+    with command.in_terminal("batch", urls, "-o", "out", *_PATIENTLY) as terminal:
+        terminal.wait_for(f" {_OPEN} of {_PAGES} ", _SECONDS)
         terminal.press_ctrl_c()
         terminal.exit_code(_SECONDS)
-    ended = command.run("batch", urls, "-o", "out", *_SLOWLY)
+    pages.open_gate("rest")
+    ended = command.run("batch", urls, "-o", "out", *_PATIENTLY)
 
     assert ended.code == 0
     assert "Goes on with bat_" in ended.err
     _check_complete(command)
 
 
-def test_ctrl_c_stops_the_batch_if_it_is_to(command: FleetCommand, urls: str) -> None:
-    with command.in_terminal("batch", urls, "-o", "out", "--cancel-on-interrupt", *_SLOWLY) as terminal:
-        terminal.wait_for(f"1 of {_PAGES}", _SECONDS)
+def test_ctrl_c_stops_the_batch_if_it_is_to(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+    with command.in_terminal("batch", urls, "-o", "out", "--cancel-on-interrupt", *_PATIENTLY) as terminal:
+        terminal.wait_for(f" {_OPEN} of {_PAGES} ", _SECONDS)
         terminal.press_ctrl_c()
         assert terminal.exit_code(_SECONDS) == 130
+    pages.open_gate("rest")
     ended = command.run("batch", "--resume", "out")
 
-    assert 0 < ended.code < _PAGES
+    assert ended.code == _PAGES - _OPEN
     assert "ended early: cancelled" in ended.err
+
+
+def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+    with (command.folder / urls).open("a") as file:
+        file.write("\nhttp://nowhere.invalid/\n")
+    line = f"fleet batch {urls} -o out --json --concurrency 20 --per-host 3 {' '.join(_PATIENTLY)} > lines.ndjson"
+    with command.shell_in_terminal(line) as terminal:
+        terminal.wait_for("name_not_resolved", _SECONDS)
+        assert "pages captured" not in terminal.screen
+        pages.open_gate("rest")
+        terminal.wait_for("1 failed", _SECONDS)
+        assert terminal.exit_code(_SECONDS) == 1
+    assert "/s" in terminal.screen
+    # The bar has taken nothing of what goes elsewhere.
+    assert len((command.folder / "lines.ndjson").read_text().splitlines()) == _PAGES + 2
 
 
 def test_a_list_that_the_fleet_refuses_is_told_with_its_line(command: FleetCommand, site: str) -> None:

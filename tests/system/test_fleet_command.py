@@ -58,6 +58,14 @@ def test_a_page_that_fails_is_told_with_its_ids_and_the_others_are_captured(comm
     assert (command.folder / succeeded["file"]).exists()
 
 
+def test_a_file_that_cannot_be_written_is_told(command: FleetCommand, site: str) -> None:
+    ended = command.run("shot", site, "-o", "/proc/page.png", "--json")
+
+    assert ended.code == 1
+    assert "/proc" in ended.err
+    assert [record["file"] for record in ended.records] == [None]
+
+
 def test_who_reads_no_further_is_no_reason_for_a_traceback(command: FleetCommand, site: str) -> None:
     pages = " ".join(f"{site}/?page={number}" for number in range(6))
     ended = command.run_in_shell(f"fleet shot {pages} -o out --json --concurrency 1 | head -n 1")
@@ -141,6 +149,29 @@ def test_the_doctor_says_what_to_do_about_a_fleet_that_is_down(command: FleetCom
 
     assert ended.code == 1
     assert "make up" in ended.out.decode()
+
+
+def test_the_doctor_looks_at_a_machine_of_the_fleets_too(command: FleetCommand) -> None:
+    found = {record["check"]: record for record in command.run_in_checkout("doctor", "--json").records}
+
+    assert found["settings"]["verdict"] == found["chrome here"]["verdict"] == "ok"
+    assert {"redis here", "sandbox", "fonts here", "shared memory", "temporary folder", "canary"} <= found.keys()
+    assert all(record["remedy"] for record in found.values() if record["verdict"] in ("warning", "failed"))
+
+
+@pytest.mark.parametrize(
+    ("check", "environment"),
+    [
+        ("settings", {"FLEET_REDIS_URL": "nonsense"}),
+        ("chrome here", {"FLEET_CHROME_PATH": "/nowhere"}),
+        ("chrome here", {"FLEET_CHROME_PATH": "/bin/false"}),
+    ],
+)
+def test_the_doctor_fails_what_is_broken(command: FleetCommand, check: str, environment: dict[str, str]) -> None:
+    ended = command.run_in_checkout("doctor", "--json", **environment)
+
+    assert ended.code == 1
+    assert check in {record["check"] for record in ended.records if record["verdict"] == "failed"}
 
 
 def test_a_shell_completes_commands(command: FleetCommand) -> None:
