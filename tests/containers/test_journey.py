@@ -3,6 +3,8 @@
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from zipfile import ZipFile
 
 import httpx
 from websockets.sync.client import connect
@@ -16,7 +18,7 @@ _SECONDS = 60
 def test_once_it_is_up_it_is_ready(stack: Stack) -> None:
     assert httpx.get(f"{stack.address('api', 8080)}/readyz").json() == {
         "status": "ok",
-        "ok": ["redis", "workers"],
+        "ok": ["redis", "workers", "storage"],
         "failing": {},
     }
 
@@ -60,6 +62,18 @@ def test_a_session_that_nobody_uses_ends(api: httpx.Client) -> None:
     eventually(lambda: api.get(f"/api/sessions/{session}").status_code == 410, seconds=_SECONDS)
     error = api.get(f"/api/sessions/{session}").json()["error"]
     assert error["details"]["end_reason"] == "idle"
+
+
+def test_a_batch_ends_with_an_archive_of_all_that_was_captured(api: httpx.Client) -> None:
+    urls = [f"{SITE}/?item={number}" for number in range(12)]
+    batch = f"/api/batches/{api.post('/api/batches', json={'urls': urls}).json()['batch']['id']}"
+    eventually(lambda: api.get(batch).json()["state"] == "ended", seconds=120)
+    assert api.get(batch).json()["counts"]["succeeded"] == 12
+    with ZipFile(BytesIO(api.get(f"{batch}/archive").content)) as archive:
+        lines = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
+        pictures = [archive.read(artifact["file"]) for line in lines for artifact in line["artifacts"]]
+    assert [line["url"] for line in lines] == urls
+    assert [picture[:4] for picture in pictures] == [b"\x89PNG"] * 12
 
 
 def test_a_session_can_be_watched_live(stack: Stack, api: httpx.Client) -> None:

@@ -66,7 +66,11 @@ class WorkerAlerts:
         self._chromes_lost = numbers.chromes_lost
         if self._chrome_lost_at is None or now - self._chrome_lost_at >= CHROME_DOWN_STAYS:
             return []
-        what = "ended by itself a moment ago" if numbers.chrome_up else "is not there, or does not answer"
+        what = (
+            "ended by itself or did not answer a moment ago"
+            if numbers.chrome_up
+            else "is not there, or does not answer"
+        )
         return [
             Alert(
                 name=CHROME_DOWN.name,

@@ -1,5 +1,6 @@
 """GET /metrics of a worker, answered by a thread of its browser host."""
 
+import socket
 import threading
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -12,6 +13,7 @@ _CLIENT_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 # A worker that stops has better things to do than to wait for one.
 _STOP_SECONDS = 1.0
+_ALL_ADDRESSES = ("0.0.0.0", "[::]")  # noqa: S104  # bound only where the operator says so
 
 
 class _Handler(WSGIRequestHandler):
@@ -35,7 +37,8 @@ class MetricsServer:
         """As others reach it, if its host is theirs. None: not started."""
         if self._server is None:
             return None
-        return f"{self._bind.rpartition(':')[0]}:{self._server.server_port}"
+        host = self._bind.rpartition(":")[0]
+        return f"{socket.gethostname() if host in _ALL_ADDRESSES else host}:{self._server.server_port}"
 
     def start(self) -> None:
         """Raises InternalError if the address cannot be bound."""

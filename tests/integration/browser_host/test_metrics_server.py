@@ -53,3 +53,11 @@ def test_an_address_that_is_taken_is_named_with_its_setting(server: MetricsServe
     taken = server.address or ""
     with pytest.raises(InternalError, match=f"FLEET_METRICS_BIND is {taken}"):
         MetricsServer(taken, registry).start()
+
+
+def test_one_that_listens_everywhere_says_where_others_find_it(registry: CollectorRegistry) -> None:
+    everywhere = MetricsServer("0.0.0.0:0", registry)
+    everywhere.start()
+    address = everywhere.address or ""
+    everywhere.stop()
+    assert address.startswith(f"{socket.gethostname()}:")

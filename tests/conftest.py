@@ -1,0 +1,7 @@
+"""For all tests: how long an example takes is no failure, on machines that others use, too."""
+
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
