@@ -65,7 +65,7 @@ def _pace(batch: Batch) -> str:
         said += [f"{batch.rate:.1f}/s", f"{in_time(rest / batch.rate)} left"]
     if batch.counts.failed:
         said.append(f"{batch.counts.failed:,} failed")
-    return " · ".join(said) or "begins"
+    return " · ".join(said)
 
 
 def _of_job(item: BatchItem) -> str:

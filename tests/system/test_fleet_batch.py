@@ -109,9 +109,9 @@ def test_ctrl_c_stops_the_batch_if_it_is_to(command: FleetCommand, urls: str, pa
 
 
 def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, urls: str, pages: PagesServer) -> None:
-    with (command.folder / urls).open("a") as file:
-        file.write("\nhttp://nowhere.invalid/\n")
-    line = f"fleet batch {urls} -o out --json --concurrency 20 --per-host 3 {' '.join(_PATIENTLY)} > lines.ndjson"
+    listed = command.folder / urls
+    listed.write_text(f"http://nowhere.invalid/\n{listed.read_text()}")
+    line = f"fleet batch {urls} -o out --json {' '.join(_PATIENTLY)} > lines.ndjson"
     with command.shell_in_terminal(line) as terminal:
         terminal.wait_for("name_not_resolved", _SECONDS)
         assert "pages captured" not in terminal.screen
