@@ -207,8 +207,10 @@ class BatchFeeder:
         self._store.jobs.create(job, body)
         try:
             added = self._store.sessions.add_job(session_id, job.id, waiting_limit=self._shares.session_jobs)
-        except SessionBusy as error:
-            self._fail(job, error)
+        except SessionBusy:
+            # By jobs of others; the item has its turn later.
+            self._store.jobs.try_discard(job.id)
+            self._store.batch_items.give_back(job.batch_id or "", job.id)
             return
         if added is None:
             self._fail(job, SessionEnded("The session of this batch has ended. Retry needs a new batch."))

@@ -30,6 +30,7 @@ from fleet.queues import queue_for_all
 from fleet.settings import settings
 from fleet.store import Store, open_store
 from fleet.store.messages import Message
+from workers.broker import mend_closing
 from workers.estate import Estate
 from workers.host_process import HostProcess
 from workers.metrics import WorkerCounts
@@ -54,6 +55,7 @@ _store: Store | None = None
 
 
 def connect_hooks() -> None:
+    mend_closing()
     celeryd_init.connect(_configure_logs)
     setup_logging.connect(_keep_logs)
     # Plain text past all logging, about a signal of which the log tells by itself.

@@ -11,8 +11,8 @@ from fleet.errors import FleetError, SitemapUnusable
 from fleet.store.batches import Item
 from fleet.urls import check_url
 
-# A client waits for all of it.
-_SECONDS = 30.0
+# A client waits for all of it; less than an Idempotency-Key is held for a request that is still being accepted.
+_SECONDS = 20.0
 _SITEMAPS_MAX = 500
 # The limit of the sitemap protocol for one file, unpacked.
 _BYTES_MAX = 50 * 1024 * 1024

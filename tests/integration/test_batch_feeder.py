@@ -21,7 +21,7 @@ from tests.integration.as_worker import fail, open_session, start, succeed
 from workers import batch_feeder
 from workers.batch_feeder import BatchFeeder, Shares
 
-SHARES = Shares(alone=4, beside=1, session_jobs=100)
+SHARES = Shares(alone=4, beside=1, session_jobs=5)
 
 
 @pytest.fixture
@@ -288,6 +288,36 @@ def test_items_of_a_batch_in_a_session_are_jobs_of_the_session(
     assert [job.session_id for job in jobs] == [session_id] * 2
     assert sent == [(RUN_SESSION_JOB, session_id, "fleet@test.dq2")] * 2
     assert store.session_jobs.claim(session_id, "runner") == jobs[0].id
+
+
+def test_an_item_waits_while_as_many_jobs_of_its_session_wait_as_may(store: Store, feeder: BatchFeeder) -> None:
+    session_id = a_session(store)
+    others = [a_job(session_id=session_id) for _ in range(SHARES.session_jobs + 1)]
+    for job in others:
+        store.sessions.add_job(session_id, job.id)
+    batch_id = a_batch(store, pages(1), session_id=session_id, retries=0)
+    feeder.feed()
+
+    assert the(store, batch_id).counts.queued == 1
+
+    while (job_id := store.session_jobs.claim(session_id, "runner")) is not None:
+        store.session_jobs.release(session_id, "runner", job_id)
+    feeder.feed()
+
+    assert [job.session_id for job in jobs_of(store, batch_id)] == [session_id]
+
+
+def test_an_item_whose_job_a_client_cancels_is_cancelled(store: Store, feeder: BatchFeeder) -> None:
+    batch_id = a_batch(store, pages(2), concurrency=1)
+    feeder.feed()
+    (job,) = jobs_of(store, batch_id)
+    store.jobs.move(job, JobState.CANCELLED, finished_at=utc_now())
+    (active,) = store.batches.active()
+    feeder.settle_lost_ends(active)
+    feeder.feed()
+    work_off(store, feeder, batch_id, end=ended_well)
+
+    assert (the(store, batch_id).counts.cancelled, the(store, batch_id).counts.succeeded) == (1, 1)
 
 
 def test_items_of_a_batch_whose_session_has_ended_fail(store: Store, feeder: BatchFeeder) -> None:

@@ -9,6 +9,7 @@ from app.services.batches import BatchService
 from fleet.models.batch import Batch, BatchCapture, BatchOptions, BatchState, ItemStatus
 from fleet.models.job import JobState
 from fleet.store.batches import Item
+from tests.integration.redis_server import RedisServer
 from tests.integration.worker.processes import kill
 from tests.integration.worker.running_fleet import HTML_OUTPUT, RunningFleet
 from tests.pages.server import PagesServer
@@ -183,6 +184,21 @@ def test_each_item_has_one_outcome_although_its_worker_dies(
         own_fleet.worker.wait()
         own_fleet.worker.begin()
     pages.open_gate(f"dies-{victim}")
+    ended = batch.end()
+
+    assert ended.counts.succeeded == 10
+    assert len({artifact.id for item in batch.items() for artifact in item.artifacts}) == 10
+
+
+def test_each_item_has_one_outcome_although_redis_goes_away(
+    own_fleet: RunningFleet, own_redis: RedisServer, pages: PagesServer
+) -> None:
+    urls = [f"{pages.url}/gate/outage-of-a-batch", *(f"{pages.url}/plain?{number}" for number in range(9))]
+    batch = RunningBatch(own_fleet, urls, retries=0)
+    is_asked_for(pages, "/gate/outage-of-a-batch")
+    own_redis.stop()
+    pages.open_gate("outage-of-a-batch")
+    own_redis.start()
     ended = batch.end()
 
     assert ended.counts.succeeded == 10
