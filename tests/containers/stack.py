@@ -19,11 +19,13 @@ _COMMAND_SECONDS = 240
 class Stack:
     def __init__(self, folder: Path) -> None:
         self._env_file = folder / "env"
-        self._run([str(ROOT / "scripts" / "new_env"), str(self._env_file)])
         self._project = f"capture-fleet-test-{os.getpid()}"
         # Whatever of it is free; other fleets of this machine keep theirs.
         places = ("API_PUBLISH", "FLOWER_PUBLISH", "PROMETHEUS_PUBLISH")
+        # Of workers' /tmp; those of containers that are scaled away stay behind.
+        self._volumes: set[str] = set()
         self._environment = {**os.environ, **dict.fromkeys(places, "127.0.0.1:0"), "FLEET_VERSION": "test"}
+        self._run([str(ROOT / "scripts" / "new_env"), str(self._env_file)])
 
     def secret(self, name: str) -> str:
         (value,) = re.findall(rf"^{name}=(.+)$", self._env_file.read_text(), re.MULTILINE)
@@ -43,12 +45,20 @@ class Stack:
 
     def scale(self, workers: int) -> None:
         """What runs stays as it is, but for workers that are too many or too few."""
+        self._note_volumes()
         self.compose(
             "up", "--detach", "--wait", "--no-build", "--no-recreate", "--scale", f"worker={workers}", "worker"
         )
 
     def down(self) -> None:
+        self._note_volumes()
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+        self.docker("volume", "rm", "--force", *self._volumes)
+
+    def _note_volumes(self) -> None:
+        for container in self.compose("ps", "--all", "--quiet", "--no-trunc", "worker").split():
+            mounts = self.inspect(container)["Mounts"]
+            self._volumes |= {mount["Name"] for mount in mounts if mount["Destination"] == "/tmp"}
 
     def address(self, service: str, port: int) -> str:
         return f"http://{self.compose('port', service, str(port)).strip()}"
@@ -86,11 +96,10 @@ class Stack:
         return self._run(["docker", *arguments], stdin=stdin, seconds=seconds)
 
     def _run(self, command: list[str], *, stdin: str | None = None, seconds: float = _COMMAND_SECONDS) -> str:
-        environment = getattr(self, "_environment", None)
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=environment,
+            env=self._environment,
             input=stdin,
             capture_output=True,
             text=True,
