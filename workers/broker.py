@@ -9,8 +9,8 @@ from kombu.transport.redis import Channel
 def mend_closing() -> None:
     """Lets a channel be closed whose connection broke while it waited for a message.
 
-    kombu (5.7) reads once more before it closes, fails, and leaves the channel half open. Where another channel fails to
-    close as well, Celery's second try finds no connection at all, which ends the worker.
+    kombu (5.7) reads once more before it closes, fails, and leaves the channel half open. Where another channel fails
+    to close as well, Celery's second try finds no connection at all, which ends the worker.
     """
     close: Any = Channel.close
     if hasattr(close, "__wrapped__"):
