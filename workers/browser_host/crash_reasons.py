@@ -9,9 +9,12 @@ from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import structlog
 from playwright.async_api import CDPSession, Page
 
 from fleet.errors import OutOfMemory, PageCrashed, PageError
+
+_log = structlog.get_logger(__name__)
 
 _REMEMBERED = 100
 # Chrome's own word.
@@ -59,6 +62,7 @@ class CrashReasons:
         told = await self._told_of(page)
         # Where Chrome says nothing of the page any more, what was done just now does.
         ran_out = time.monotonic() < self._killed_until if told is None else _ran_out_of_memory(told)
+        _log.warning("page crashed", told=told, ran_out_of_memory=ran_out)
         if ran_out:
             return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
         return PageCrashed("The page crashed its renderer process.")
