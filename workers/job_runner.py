@@ -27,7 +27,7 @@ from fleet.models.job import InternalJobKind, Job, JobError, JobKind, JobState
 from fleet.models.manifest import Manifest, PageVisit, Timings
 from fleet.models.session import EndReason, SessionState
 from fleet.models.waits import CAPTURE_TIMEOUT_MAX
-from fleet.queues import SESSIONS_QUEUE, capture_queue
+from fleet.queues import queue_of
 from fleet.store import JOB_SOFT_LIMIT_SECONDS, Store
 from fleet.store.throughput import SINGLE_JOBS
 from workers.artifact_writer import ArtifactWriter
@@ -97,9 +97,7 @@ class JobRunner:
         if accepted is not None and not redelivered and self._runs_elsewhere(accepted, worker):
             return
         job = self._start(accepted, worker)
-        queue = capture_queue(accepted.batch_id if accepted else None)
         if job is not None:
-            self._store.throughput.count(queue)
             self._finish(job, self._one_shot_capture)
 
     def _runs_elsewhere(self, job: Job, worker: str) -> bool:
@@ -135,7 +133,7 @@ class JobRunner:
         job = self._start(accepted, worker)
         try:
             if job is not None:
-                self._run_in_session(job)
+                self._finish(job, self._session_work(job.kind))
         except WorkerLeaves:
             self._store.session_jobs.unlock(session_id, runner)
             raise
@@ -154,11 +152,6 @@ class JobRunner:
             # It is about to be handed over, or may end before: then nobody else would wake its jobs.
             raise NoRoom
         return session.worker
-
-    def _run_in_session(self, job: Job) -> None:
-        if job.kind is JobKind.SESSION_CREATE:
-            self._store.throughput.count(SESSIONS_QUEUE)
-        self._finish(job, self._session_work(job.kind))
 
     def restore_session(self, session_id: str, *, worker: str) -> str | None:
         """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises NoRoom or WorkerLeaves."""
@@ -211,11 +204,12 @@ class JobRunner:
             if job.kind is JobKind.SESSION_CREATE:
                 self._store.sessions.end(_session_of(job), EndReason.CREATE_FAILED)
             return None
-        if job.batch_id is None:
-            self._store.throughput.count(SINGLE_JOBS)
-        return self._store.jobs.move(
+        started = self._store.jobs.move(
             job, JobState.RUNNING, worker=worker, attempts=job.attempts + 1, started_at=utc_now()
         )
+        if started is not None and (counted := _counted_as(started)):
+            self._store.throughput.count(*counted)
+        return started
 
     def _finish(self, job: Job, work: Callable[[Job], Manifest | None]) -> None:
         """Raises WorkerLeaves, if another one can run the job; StoreUnavailable, if its outcome cannot be recorded."""
@@ -434,6 +428,12 @@ def _session_of(job: Job) -> str:
     if job.session_id is None:
         raise InternalError("The job names no session.")
     return job.session_id
+
+
+def _counted_as(job: Job) -> list[str]:
+    """What moves on as it starts: its queue, unless it waited in a list of its session; single jobs, if it is one."""
+    queues: list[str] = [queue_of(job)] if job.session_id is None or job.kind is JobKind.SESSION_CREATE else []
+    return queues if job.batch_id else [SINGLE_JOBS, *queues]
 
 
 def _is_at(worker: str, state: SessionState, holder: str | None) -> bool:

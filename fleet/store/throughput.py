@@ -16,12 +16,13 @@ class ThroughputStore:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    def count(self, name: str) -> None:
+    def count(self, *names: str) -> None:
         """One job has left that queue, one item of that batch has ended, or one single job has begun."""
-        key = keys.throughput(name, self._bucket())
+        bucket = self._bucket()
         with self._client.pipeline(transaction=False) as batch:
-            batch.incr(key)
-            batch.expire(key, (_BUCKETS + 1) * _BUCKET_SECONDS)
+            for key in [keys.throughput(name, bucket) for name in names]:
+                batch.incr(key)
+                batch.expire(key, (_BUCKETS + 1) * _BUCKET_SECONDS)
             batch.execute()
 
     def per_second(self, name: str, *, seconds: float = _BUCKETS * _BUCKET_SECONDS) -> float:

@@ -44,7 +44,8 @@ class Captures:
         await chrome.idle.end(page)
         await remove_hung_service_workers(page)
         try:
-            with page_errors(), self._watch(chrome, page, request) as watch:
+            leaves = request.url is not None
+            with page_errors(), PageWatch(page, self._egress, chrome.limits, leaves=leaves) as watch:
                 return await watch.unless_crashed(self._within_limits(chrome, page, request, watch))
         except PageCrashed as crashed:
             raise await chrome.crash_of(page) from crashed
@@ -55,16 +56,13 @@ class Captures:
             await remove_hung_service_workers(page)
             chrome.idle.begin(page)
 
-    def _watch(self, chrome: Chrome, page: Page, request: CaptureRequest) -> PageWatch:
-        return PageWatch(page, self._egress, chrome.limits, leaves=request.url is not None)
-
     async def _within_limits(self, chrome: Chrome, page: Page, request: CaptureRequest, watch: PageWatch) -> Taken:
         limits = chrome.limits
         renderer = await Renderer.of(page)
         await chrome.crashes.know(page, renderer.cdp)
         warnings: list[str] = []
         stop, heap = ScriptStop(renderer, warnings), Heap(page, renderer)
-        looks = HeapWatch(page, heap, limits, stop, leaves=request.url is not None)
+        looks = HeapWatch(heap, limits, stop, is_leaving=lambda: watch.is_leaving)
         work = beside(looks.watch(), self._visit(page, renderer.cdp, request, watch, warnings))
         taken = await watch.unless_flooded(stop, beside(keep_removing_hung_service_workers(page, limits), work))
         if stop.has_stopped:

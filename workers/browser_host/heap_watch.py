@@ -1,6 +1,7 @@
 """Whether the pages of a capture stay within their heap and still answer; looked at while a capture takes long."""
 
 import asyncio
+from collections.abc import Callable
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Page
@@ -84,31 +85,22 @@ async def _own_renderer(frame: Page | Frame) -> Renderer | None:
 
 
 class HeapWatch:
-    def __init__(self, page: Page, heap: Heap, limits: PageLimits, stop: ScriptStop, *, leaves: bool) -> None:
-        """`leaves`: the capture begins by leaving the document that the page shows."""
-        self._page = page
+    def __init__(self, heap: Heap, limits: PageLimits, stop: ScriptStop, *, is_leaving: Callable[[], bool]) -> None:
+        """`is_leaving`: whether the page still shows the document that the capture leaves."""
         self._heap = heap
         self._limits = limits
         self._stop = stop
-        self._leaving = leaves
+        self._is_leaving = is_leaving
         self._interrupts = 0
 
     async def watch(self) -> None:
         """Raises OutOfMemory, or runs until it is cancelled."""
-        self._page.on("framenavigated", self._on_navigated)
-        try:
-            while True:
-                await asyncio.sleep(self._limits.measure_seconds)
-                await self._look()
-        finally:
-            self._page.remove_listener("framenavigated", self._on_navigated)
-
-    def _on_navigated(self, frame: Frame) -> None:
-        if frame == self._page.main_frame:
-            self._leaving = False
+        while True:
+            await asyncio.sleep(self._limits.measure_seconds)
+            await self._look()
 
     async def _look(self) -> None:
-        patience = self._limits.leave_seconds if self._leaving else self._limits.hung_seconds
+        patience = self._limits.leave_seconds if self._is_leaving() else self._limits.hung_seconds
         try:
             used = await self._heap.used(self._limits, patience=patience)
         except TimeoutError:
@@ -126,7 +118,7 @@ class HeapWatch:
 
     async def _on_hung(self) -> None:
         """What the page does while it is left is of no interest; what it does once it is there is its look."""
-        if self._leaving and self._interrupts < _INTERRUPTS_MAX:
+        if self._is_leaving() and self._interrupts < _INTERRUPTS_MAX:
             self._interrupts += 1
             await self._stop.interrupt()
         else:

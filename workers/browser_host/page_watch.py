@@ -36,8 +36,8 @@ class PageWatch:
         self._frames = _Rate(limits.frames_per_second, self._flooded)
         self._frame_bytes = _Rate(limits.frame_bytes_per_second, self._flooded)
         self._popups_left = limits.popups_per_capture
-        # Until then it is the page of the capture before this one that opens popups.
-        self._is_leaving = leaves
+        # Until then it is the page of the capture before this one that opens popups, or hangs.
+        self.is_leaving = leaves
         self._loads = _Rate(limits.loads_per_second, self._flooded)
         # Before that it is the page of the capture before this one that loads again and again.
         self.has_arrived = False
@@ -87,10 +87,10 @@ class PageWatch:
 
     def _on_navigated(self, frame: Frame) -> None:
         if frame == self._page.main_frame:
-            self._is_leaving = False
+            self.is_leaving = False
 
     def _on_popup(self, _page: Page) -> None:
-        if self._is_leaving:
+        if self.is_leaving:
             return
         self._popups_left -= 1
         if self._popups_left < 0:
