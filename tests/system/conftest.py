@@ -7,11 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.system.command import FleetCommand, install
+from tests.system.person import a_browser
 from tests.system.processes import Launched, python, wait_for_line
 
 _START_SECONDS = 60
+_PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     launched = Launched(python("-m", "examples.site", "--bind", "127.0.0.1:0"), {}, log=log)
     yield wait_for_line(launched, "http://", _START_SECONDS).strip()
     launched.kill_all()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=_PATIENCE_MS)
+    with a_browser() as running:
+        yield running
 
 
 @pytest.fixture

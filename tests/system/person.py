@@ -35,6 +35,25 @@ def a_browser() -> Iterator[Browser]:
         browser.close()
 
 
+class People:
+    """Called, it makes a person."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser = browser
+        self._url = url
+        self._met: list[Person] = []
+
+    def __call__(self, *, size: tuple[int, int] = DESKTOP, colours: Colours = "light") -> "Person":
+        self._met.append(Person(self._browser, self._url, size=size, colours=colours))
+        return self._met[-1]
+
+    def leave(self) -> list[str]:
+        """What they had to complain about."""
+        for person in self._met:
+            person.leave()
+        return [complaint for person in self._met for complaint in person.complaints]
+
+
 class Person:
     def __init__(
         self, browser: Browser, url: str, *, size: tuple[int, int] = DESKTOP, colours: Colours = "light"

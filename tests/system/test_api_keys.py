@@ -1,7 +1,7 @@
 """A fleet that asks for keys: programs, people with a browser, the launcher."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.system.conftest import RunningFleet, start_fleet
-from tests.system.person import DESKTOP, PHONE, Colours, Person, a_browser
+from tests.system.person import DESKTOP, PHONE, Colours, People, Person
 from tests.system.processes import Launched, python, wait_for_exit
 
 _PATIENCE_MS = 60_000
@@ -39,24 +39,11 @@ def session(program: httpx.Client, site: str) -> str:
     return session_id
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=_PATIENCE_MS)
-    with a_browser() as running:
-        yield running
-
-
 @pytest.fixture
-def meet(browser: Browser, keyed: RunningFleet) -> Iterator[Callable[..., Person]]:
-    met: list[Person] = []
-
-    def somebody(*, size: tuple[int, int] = DESKTOP, colours: Colours = "light") -> Person:
-        met.append(Person(browser, keyed.url, size=size, colours=colours))
-        return met[-1]
-
-    yield somebody
-    for person in met:
-        person.leave()
+def meet(browser: Browser, keyed: RunningFleet) -> Iterator[People]:
+    people = People(browser, keyed.url)
+    yield people
+    people.leave()
 
 
 def _log_in(person: Person, key: str) -> None:
@@ -64,7 +51,7 @@ def _log_in(person: Person, key: str) -> None:
     person.page.get_by_role("button", name="Log in").click()
 
 
-def test_a_person_logs_in_works_and_logs_out(meet: Callable[..., Person], session: str) -> None:
+def test_a_person_logs_in_works_and_logs_out(meet: People, session: str) -> None:
     person = meet()
     page = person.open(f"/sessions/{session}")
     expect(page).to_have_url(re.compile(r"/login\?next="))
@@ -89,9 +76,7 @@ def test_a_person_logs_in_works_and_logs_out(meet: Callable[..., Person], sessio
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_no_serious_fault_in_the_login(
-    meet: Callable[..., Person], colours: Colours, size: tuple[int, int]
-) -> None:
+def test_axe_finds_no_serious_fault_in_the_login(meet: People, colours: Colours, size: tuple[int, int]) -> None:
     person = meet(size=size, colours=colours)
     page = person.open("/login")
     assert person.faults() == []
@@ -103,7 +88,7 @@ def test_axe_finds_no_serious_fault_in_the_login(
     assert person.complaints == []
 
 
-def test_a_page_that_is_open_leads_to_the_login_once_its_own_is_over(meet: Callable[..., Person]) -> None:
+def test_a_page_that_is_open_leads_to_the_login_once_its_own_is_over(meet: People) -> None:
     person = meet()
     person.open("/jobs")
     _log_in(person, _CI)
@@ -112,9 +97,7 @@ def test_a_page_that_is_open_leads_to_the_login_once_its_own_is_over(meet: Calla
     expect(person.page).to_have_url(re.compile(r"/login\?next=/jobs$"))
 
 
-def test_a_guest_with_a_view_link_watches_without_a_key(
-    meet: Callable[..., Person], program: httpx.Client, session: str
-) -> None:
+def test_a_guest_with_a_view_link_watches_without_a_key(meet: People, program: httpx.Client, session: str) -> None:
     link = program.post(f"/api/sessions/{session}/view_links", json={}).json()["url"]
     guest = meet()
     page = guest.open(link)
@@ -125,7 +108,7 @@ def test_a_guest_with_a_view_link_watches_without_a_key(
 
 
 def test_a_link_on_another_site_leads_whoever_is_logged_in_to_the_page(
-    meet: Callable[..., Person], keyed: RunningFleet, site: str
+    meet: People, keyed: RunningFleet, site: str
 ) -> None:
     person = meet()
     person.open("/")

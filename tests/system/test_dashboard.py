@@ -12,38 +12,23 @@ from websockets.sync.client import connect
 
 from tests.polling import eventually
 from tests.system.conftest import RunningFleet
-from tests.system.person import DESKTOP, PHONE, Colours, Person, a_browser
+from tests.system.person import DESKTOP, PHONE, Colours, People, Person
 
 _PATIENCE_MS = 60_000
 _LISTS = ["/", "/sessions", "/capture", "/batches", "/gallery", "/jobs", "/workers"]
 _HOSTILE_TITLE = "<img src=x onerror=document.body.dataset.hacked=1>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=_PATIENCE_MS)
-    with a_browser() as running:
-        yield running
-
-
 @pytest.fixture
-def meet(browser: Browser, fleet: RunningFleet) -> Iterator[Callable[..., Person]]:
+def meet(browser: Browser, fleet: RunningFleet) -> Iterator[People]:
     """Makes a person; at the end none of them may have anything to complain about."""
-    met: list[Person] = []
-
-    def somebody(*, size: tuple[int, int] = DESKTOP, colours: Colours = "light") -> Person:
-        met.append(Person(browser, fleet.url, size=size, colours=colours))
-        return met[-1]
-
-    yield somebody
-    complaints = [complaint for person in met for complaint in person.complaints]
-    for person in met:
-        person.leave()
-    assert complaints == []
+    people = People(browser, fleet.url)
+    yield people
+    assert people.leave() == []
 
 
 @pytest.fixture
-def person(meet: Callable[..., Person]) -> Person:
+def person(meet: People) -> Person:
     return meet()
 
 
@@ -225,7 +210,7 @@ def test_the_keyboard_gets_into_the_live_view_and_out_of_it(person: Person, sess
 
 
 def test_on_a_phone_text_is_typed_and_keys_are_pressed_without_a_keyboard(
-    meet: Callable[..., Person], browser: Browser, api: httpx.Client, site: str
+    meet: People, browser: Browser, api: httpx.Client, site: str
 ) -> None:
     session_id = api.post("/api/sessions?wait=60", json={"url": f"{site}/login"}).json()["session"]["id"]
     person = meet(size=PHONE)
@@ -241,9 +226,7 @@ def test_on_a_phone_text_is_typed_and_keys_are_pressed_without_a_keyboard(
     assert person.faults() == []
 
 
-def test_a_shared_view_shows_the_session_and_takes_no_input(
-    person: Person, meet: Callable[..., Person], session: str
-) -> None:
+def test_a_shared_view_shows_the_session_and_takes_no_input(person: Person, meet: People, session: str) -> None:
     page = person.open(f"/sessions/{session}")
     page.get_by_role("button", name="Share view").click()
     page.get_by_role("button", name="Make a link").click()
@@ -295,7 +278,7 @@ def test_what_a_hostile_page_calls_itself_does_nothing(person: Person, api: http
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_no_serious_fault_on_any_page(
-    meet: Callable[..., Person], session: str, job: str, colours: Colours, size: tuple[int, int]
+    meet: People, session: str, job: str, colours: Colours, size: tuple[int, int]
 ) -> None:
     person = meet(size=size, colours=colours)
     found = {}
@@ -309,7 +292,7 @@ def test_axe_finds_no_serious_fault_on_any_page(
 
 @pytest.mark.parametrize(("size", "colours"), [(DESKTOP, "light"), (PHONE, "dark")])
 def test_a_person_captures_a_list_of_addresses_and_looks_at_what_came_of_it(
-    meet: Callable[..., Person], site: str, size: tuple[int, int], colours: Colours
+    meet: People, site: str, size: tuple[int, int], colours: Colours
 ) -> None:
     person = meet(size=size, colours=colours)
     page = person.open("/batches")
@@ -327,9 +310,7 @@ def test_a_person_captures_a_list_of_addresses_and_looks_at_what_came_of_it(
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_axe_finds_no_serious_fault_in_dialogs_and_opened_parts(
-    meet: Callable[..., Person], session: str, colours: Colours
-) -> None:
+def test_axe_finds_no_serious_fault_in_dialogs_and_opened_parts(meet: People, session: str, colours: Colours) -> None:
     person = meet(colours=colours)
     page = person.open("/sessions#new-session")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -345,12 +326,12 @@ def test_axe_finds_no_serious_fault_in_dialogs_and_opened_parts(
 
 
 @pytest.mark.parametrize("path", _LISTS)
-def test_on_a_phone_nothing_sticks_out(meet: Callable[..., Person], session: str, job: str, path: str) -> None:
+def test_on_a_phone_nothing_sticks_out(meet: People, session: str, job: str, path: str) -> None:
     page = meet(size=PHONE).open(path)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
-def test_the_live_view_fits_a_phone(meet: Callable[..., Person], session: str) -> None:
+def test_the_live_view_fits_a_phone(meet: People, session: str) -> None:
     page = meet(size=PHONE).open(f"/sessions/{session}")
     _wait_until_live(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
