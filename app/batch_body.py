@@ -214,7 +214,10 @@ def _csv_fields(names: list[str], row: list[str], number: int) -> dict[str, Any]
 
 
 def _csv_value(cell: str) -> Any:
+    """What holds half a character, or is nested beyond reading, is text, which no option but a text takes."""
     try:
-        return json.loads(cell)
-    except ValueError:
+        value = json.loads(cell)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return cell
+    return value

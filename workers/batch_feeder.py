@@ -7,7 +7,7 @@ next; whatever is missing is filled up by the look (workers.batch_look), of whic
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -148,8 +148,17 @@ class BatchFeeder:
         if not running:
             return 0
         room = self._room() - sum(batch.running for batch in active)
-        shares = _shares(running, room if at_most is None else min(room, at_most))
-        return sum(self._feed_batch(batch, count) for batch, count in shares)
+        room = room if at_most is None else min(room, at_most)
+        fed = 0
+        while fed < room and running:
+            now_fed = {
+                batch.id: (self._feed_batch(batch, count), count) for batch, count in _shares(running, room - fed)
+            }
+            if not now_fed:
+                break
+            fed += sum(begun for begun, _ in now_fed.values())
+            running = list(_with_more(running, now_fed))
+        return fed
 
     def _room(self) -> int:
         """For captures of batches, in the whole fleet."""
@@ -259,7 +268,7 @@ def _shares(running: list[ActiveBatch], room: int) -> list[tuple[ActiveBatch, in
     in_hand = {batch.id: batch.running for batch in running}
     given = dict.fromkeys(in_hand, 0)
     order = {batch.id: place for place, batch in enumerate(running)}
-    most = {batch.id: batch.options.concurrency for batch in running}
+    most = {batch.id: batch.options.in_hand_max for batch in running}
     for _ in range(max(0, room)):
         wanting = [batch_id for batch_id in given if in_hand[batch_id] < most[batch_id]]
         if not wanting:
@@ -268,3 +277,11 @@ def _shares(running: list[ActiveBatch], room: int) -> list[tuple[ActiveBatch, in
         in_hand[least] += 1
         given[least] += 1
     return [(batch, given[batch.id]) for batch in running if given[batch.id]]
+
+
+def _with_more(running: list[ActiveBatch], now_fed: dict[str, tuple[int, int]]) -> Iterator[ActiveBatch]:
+    """Those that may still have something to begin: not who did not take all of its share, say for its busy hosts."""
+    for batch in running:
+        begun, share = now_fed.get(batch.id, (0, 0))
+        if begun == share:
+            yield replace(batch, running=batch.running + begun)

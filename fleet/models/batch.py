@@ -17,6 +17,8 @@ from fleet.models.job import JobState
 ITEMS_MAX = 100_000
 CONCURRENCY_MAX = 100
 _DAY_SECONDS = 86_400
+# One that runs and one that waits, so that other jobs of the session wait for no more.
+_SESSION_IN_HAND_MAX = 2
 # A host that is asked once in ten minutes is not waited for in a batch.
 _HOST_DELAY_MAX_MS = 600_000
 
@@ -57,6 +59,10 @@ class BatchOptions(Input):
     deadline_seconds: Annotated[int, Field(ge=1, le=7 * _DAY_SECONDS)] = _DAY_SECONDS
     session_id: Annotated[str, Field(max_length=64)] | None = None
     webhook_url: WebhookUrl | None = None
+
+    @property
+    def in_hand_max(self) -> int:
+        return min(self.concurrency, _SESSION_IN_HAND_MAX) if self.session_id else self.concurrency
 
 
 class BatchCapture(CaptureOptions):

@@ -86,9 +86,8 @@ class BatchItemStore:
         self, batch_id: str, *, job_id: str, index: int, host: str, options: BatchOptions, retry: Retry | None
     ) -> Claim:
         """`host`: with its port. "claimed": the caller makes the job."""
-        in_hand = 2 if options.session_id else options.concurrency
         args: list[str | int] = [
-            _milliseconds(utc_now()), job_id, index, host, retry.entry if retry else "", in_hand,
+            _milliseconds(utc_now()), job_id, index, host, retry.entry if retry else "", options.in_hand_max,
             options.per_host_concurrency, options.per_host_delay, self._ttl_seconds,
         ]  # fmt: skip
         names = [

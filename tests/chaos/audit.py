@@ -67,10 +67,12 @@ class Audit:
 
 
 class Auditor:
-    def __init__(self, fleet: Fleet, ledger: Ledger, *, pages: str) -> None:
+    def __init__(self, fleet: Fleet, ledger: Ledger, *, pages: str, without_redis: list[tuple[float, float]]) -> None:
+        """`without_redis`: when it was frozen or away, in seconds of the epoch."""
         self._fleet = fleet
         self._ledger = ledger
         self._pages = pages
+        self._without_redis = without_redis
         self._client = httpx.Client(base_url=fleet.url, timeout=_WAIT_SECONDS + 20)
         self._audit = Audit(findings=ledger.findings)
         self._jobs: dict[str, Job] = {}
@@ -252,7 +254,7 @@ class Auditor:
             begun = _moment(job["started_at"])
             if seen and value <= seen[-1][1]:
                 lost.append(seen[-1][1] + 1 - value)
-                old = [count for ended, count in seen if ended < begun - _CHECKPOINT_AGE]
+                old = [count for ended, count in seen if self._could_be_kept(ended, begun) > _CHECKPOINT_AGE]
                 if old and value <= old[-1]:
                     self._find(
                         f"{session_id}: {counter} is {value} in {entry.job_id} at {job['started_at']}, and was "
@@ -261,6 +263,12 @@ class Auditor:
                 seen.clear()
             seen.append((_moment(job["finished_at"]), value))
         return lost
+
+    def _could_be_kept(self, ended: datetime, begun: datetime) -> timedelta:
+        """Of the time between the two that with a Redis to keep it in."""
+        first, last = ended.timestamp(), begun.timestamp()
+        without = sum(max(0.0, min(last, until) - max(first, since)) for since, until in self._without_redis)
+        return begun - ended - timedelta(seconds=without)
 
     def _check_store(self) -> None:
         store = self._fleet.store

@@ -11,11 +11,12 @@ from tests.chaos.audit import Audit
 
 @dataclass(frozen=True)
 class Done:
-    """A fault that was done. `began`: seconds since the epoch."""
+    """A fault that was done. `began`, `ended`: seconds since the epoch."""
 
     name: str
     what: str
     began: float
+    ended: float
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,17 @@ def test_room_that_one_batch_does_not_take_goes_to_others(store: Store, feeder: 
     assert (the(store, modest).counts.running, the(store, large).counts.running) == (1, 3)
 
 
+@pytest.mark.parametrize("at_most", [None, 1])
+def test_room_that_one_batch_cannot_take_for_its_busy_host_goes_to_others(
+    store: Store, feeder: BatchFeeder, at_most: int | None
+) -> None:
+    polite, large = a_batch(store, pages(9), per_host_concurrency=1), a_batch(store, pages(9))
+    for _ in range(4):
+        feeder.feed(at_most=at_most)
+
+    assert (the(store, polite).counts.running, the(store, large).counts.running) == (1, 3)
+
+
 def test_items_of_other_hosts_pass_those_whose_host_is_busy(store: Store, feeder: BatchFeeder) -> None:
     batch_id = a_batch(store, [*pages(5), *pages(1, host="b.example")], per_host_concurrency=1)
     feeder.feed()

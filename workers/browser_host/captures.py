@@ -44,7 +44,7 @@ class Captures:
         await chrome.idle.end(page)
         await remove_hung_service_workers(page)
         try:
-            with page_errors(), PageWatch(page, self._egress, chrome.limits) as watch:
+            with page_errors(), self._watch(chrome, page, request) as watch:
                 return await watch.unless_crashed(self._within_limits(chrome, page, request, watch))
         except PageCrashed as crashed:
             raise await chrome.crash_of(page) from crashed
@@ -54,6 +54,9 @@ class Captures:
         finally:
             await remove_hung_service_workers(page)
             chrome.idle.begin(page)
+
+    def _watch(self, chrome: Chrome, page: Page, request: CaptureRequest) -> PageWatch:
+        return PageWatch(page, self._egress, chrome.limits, leaves=request.url is not None)
 
     async def _within_limits(self, chrome: Chrome, page: Page, request: CaptureRequest, watch: PageWatch) -> Taken:
         limits = chrome.limits

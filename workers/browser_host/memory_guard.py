@@ -77,7 +77,7 @@ class MemoryGuard:
         pressure: MemoryPressure,
         *,
         drop_caches: Callable[[], Awaitable[None]],
-        park_idle: Callable[[int], Awaitable[object]],
+        park_idle: Callable[[int], Awaitable[None]],
         end_largest: Callable[[], Awaitable[None]],
     ) -> None:
         """`park_idle` takes the bytes that are wanted back."""
@@ -109,7 +109,7 @@ class MemoryGuard:
             self._relieving = None
             self._counts_from = time.monotonic() + _SETTLE_SECONDS
 
-    def _action(self, relief: Relief) -> Awaitable[object]:
+    def _action(self, relief: Relief) -> Awaitable[None]:
         if relief.end_largest:
             return self._end_largest()
         return self._drop_caches() if relief.drop_caches else self._park_idle(relief.park_bytes)

@@ -48,22 +48,19 @@ class MemoryRelief:
     async def drop_caches(self) -> None:
         await (await self._keeper.current()).drop_caches()
 
-    async def park_idle(self, bytes_wanted: int) -> int:
-        """Those that were not used for longest first; their next use rebuilds them. How many it were."""
-        parked = 0
+    async def park_idle(self, bytes_wanted: int) -> None:
+        """Those that were not used for longest first; their next use rebuilds them."""
         sizes = dict(self._sizes.largest_first())
         idle = [held for held in self._sessions.all if held.opened is not None and not held.busy.locked()]
         for held in sorted(idle, key=lambda held: held.used_at):
             if bytes_wanted <= 0:
-                break
+                return
             async with held.busy:
                 await self._checkpoints.take(held)
                 await self._sessions.park(held)
             self._counts.sessions_parked.labels("memory").inc()
             _log.warning("session parked: memory runs short", session=held.id)
             bytes_wanted -= sizes.get(held.id, 0)
-            parked += 1
-        return parked
 
     async def end_largest(self) -> None:
         """The largest page where that is no session's as far as can be told: its session, if it has one, goes on."""
@@ -72,11 +69,9 @@ class MemoryRelief:
         chrome = await self._keeper.current()
         if chrome.end_largest_page(beyond_bytes=_PROCESS_FACTOR * size):
             return
-        is_small = size < _WORTH_ENDING_SHARE * self._memory_limit_bytes
-        if is_small and await self.park_idle(int(_PARK_SHARE * self._memory_limit_bytes)):
-            return
-        if session_id is None or size == 0:
-            # What took the memory is gone already.
+        if session_id is None or size < _WORTH_ENDING_SHARE * self._memory_limit_bytes:
+            # What took the memory is gone already, or the end of any session would bring little.
+            await self.park_idle(int(_PARK_SHARE * self._memory_limit_bytes))
             return
         _log.error("session ended: memory runs out", session=session_id, memory_bytes=size)
         await asyncio.to_thread(self._store.end, session_id, EndReason.MEMORY)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
-from playwright.async_api import ConsoleMessage, Page, Request, WebError, WebSocket
+from playwright.async_api import ConsoleMessage, Frame, Page, Request, WebError, WebSocket
 
 from fleet.errors import EgressBlocked, PageCrashed, PageUnresponsive
 from fleet.models.manifest import ConsoleError, FailedRequest
@@ -25,7 +25,8 @@ T = TypeVar("T")
 class PageWatch:
     """Listens from `__enter__` to `__exit__`."""
 
-    def __init__(self, page: Page, egress: EgressProxy, limits: PageLimits) -> None:
+    def __init__(self, page: Page, egress: EgressProxy, limits: PageLimits, *, leaves: bool) -> None:
+        """`leaves`: the capture begins by leaving the document that the page shows."""
         self._page = page
         self._egress = egress
         self._crashed = asyncio.Event()
@@ -35,6 +36,8 @@ class PageWatch:
         self._frames = _Rate(limits.frames_per_second, self._flooded)
         self._frame_bytes = _Rate(limits.frame_bytes_per_second, self._flooded)
         self._popups_left = limits.popups_per_capture
+        # Until then it is the page of the capture before this one that opens popups.
+        self._is_leaving = leaves
         self._loads = _Rate(limits.loads_per_second, self._flooded)
         # Before that it is the page of the capture before this one that loads again and again.
         self.has_arrived = False
@@ -44,6 +47,7 @@ class PageWatch:
             "crash": self._on_crash,
             "websocket": self._on_websocket,
             "domcontentloaded": self._on_load,
+            "framenavigated": self._on_navigated,
         }
         self.console_errors: list[ConsoleError] = []
         self.failed_requests: list[FailedRequest] = []
@@ -81,7 +85,13 @@ class PageWatch:
         self._page.remove_listener("console", self._listeners.pop("console"))
         await stop.stop("The page floods the console.")
 
+    def _on_navigated(self, frame: Frame) -> None:
+        if frame == self._page.main_frame:
+            self._is_leaving = False
+
     def _on_popup(self, _page: Page) -> None:
+        if self._is_leaving:
+            return
         self._popups_left -= 1
         if self._popups_left < 0:
             self._flooded.set()

@@ -102,8 +102,10 @@ def navigation_errors(timeout_ms: int, wait_until: str, why_not_connected: WhyNo
 
 
 def is_broken_off(error: PlaywrightError) -> bool:
-    """Whether a navigation ended without a page and without a word why: a download, no content, or something else."""
-    return "ERR_ABORTED" in error.message
+    """Whether a navigation ended without a page and without a word why (a download, no content, or something else), or
+    because an interface of the machine came or went.
+    """
+    return "ERR_ABORTED" in error.message or "ERR_NETWORK_CHANGED" in error.message
 
 
 def is_not_connected(failure: str) -> bool:

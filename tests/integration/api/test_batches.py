@@ -173,6 +173,12 @@ def test_a_bad_batch_is_refused(client: FlaskClient, body: Json, message: str) -
         ("text/csv", "address\nhttp://a.example/", "invalid_request", "one of them is url"),
         ("text/csv", "url\nhttp://a.example/,5", "invalid_request", "line 2: has 2 cells"),
         ("text/csv", "url,timeout\nhttp://a.example/,soon", "invalid_request", "line 2: timeout: "),
+        ("text/csv", "url,timeout\nhttp://a.example/,NaN", "invalid_request", "line 2: timeout: "),
+        ("text/csv", 'url,outputs\nhttp://a.example/,"[""\\ud800""]"', "invalid_request", "line 2: outputs: "),
+        ("text/csv", "url,outputs\nhttp://a.example/," + "[" * 60_000, "invalid_request", "line 2: outputs: "),
+        ("text/csv", "url,goto,goto.timeout\nhttp://a.example/,1,2", "invalid_request", "contradict"),
+        ("text/csv", "url\nhttp://a.example/,\x00", "invalid_request", "line 2: "),
+        ("application/x-ndjson", '{"url": "http://a.example/", "id": "\\ud800"}', "invalid_json", "lone surrogate"),
         ("text/plain", "", "invalid_request", "at least one item"),
     ],
 )

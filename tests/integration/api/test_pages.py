@@ -25,7 +25,7 @@ from workers.batch_feeder import BatchFeeder, Shares
 
 _PAGES = ["/", "/sessions", "/capture", "/batches", "/gallery", "/jobs", "/workers"]
 _HOSTILE = """"><script>alert(1)</script><img src=x onerror='alert(2)'>{{ 7 * 7 }}"""
-_ROUND_TRIPS = {"/": 6, "/sessions": 2, "/capture": 0, "/batches": 2, "/gallery": 2, "/jobs": 2, "/workers": 2}
+_ROUND_TRIPS = {"/": 8, "/sessions": 2, "/capture": 0, "/batches": 2, "/gallery": 2, "/jobs": 2, "/workers": 2}
 
 
 def _page(client: FlaskClient, path: str) -> str:
