@@ -9,9 +9,12 @@ from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import structlog
 from playwright.async_api import CDPSession, Page
 
 from fleet.errors import OutOfMemory, PageCrashed, PageError
+
+_log = structlog.get_logger(__name__)
 
 _REMEMBERED = 100
 # Chrome's own word.
@@ -19,6 +22,9 @@ _OUT_OF_MEMORY = "oom"
 # Chrome tells of a death to one listener after the other, and takes its time on a machine that is busy.
 _TOLD_WITHIN_SECONDS = 5
 _KILLED_WITHIN_SECONDS = 5
+# The guard's next look.
+_FOUND_WITHIN_SECONDS = 0.7
+_JUST_NOW_SECONDS = 2
 # All pages of one process die together.
 _TOGETHER_SECONDS = 0.5
 
@@ -30,6 +36,7 @@ class CrashReasons:
         self._targets: WeakKeyDictionary[Page, str] = WeakKeyDictionary()
         # A renderer that is told of as killed until then was killed by us, for its memory.
         self._killed_until = -inf
+        self._killed_at = -inf
 
     def listen(self, cdp: CDPSession) -> None:
         """To Chrome itself, whose targets `cdp` discovers."""
@@ -42,7 +49,8 @@ class CrashReasons:
 
     def note_killed(self) -> None:
         """A renderer is killed now for its memory."""
-        self._killed_until = time.monotonic() + _KILLED_WITHIN_SECONDS
+        self._killed_at = time.monotonic()
+        self._killed_until = self._killed_at + _KILLED_WITHIN_SECONDS
 
     def _on_crashed(self, told: dict[str, Any]) -> None:
         now = time.monotonic()
@@ -57,8 +65,12 @@ class CrashReasons:
     async def error_of(self, page: Page) -> PageError:
         """OutOfMemory or PageCrashed, for a page that has crashed."""
         told = await self._told_of(page)
-        # Where Chrome says nothing of the page any more, what was done just now does.
-        ran_out = time.monotonic() < self._killed_until if told is None else _ran_out_of_memory(told)
+        ran_out = told is not None and _ran_out_of_memory(told)
+        if not ran_out:
+            # A process that dies of its size in its own way is found to be too large while it dies.
+            await asyncio.sleep(_FOUND_WITHIN_SECONDS)
+            ran_out = time.monotonic() - self._killed_at < _JUST_NOW_SECONDS
+        _log.warning("page crashed", told=told, ran_out_of_memory=ran_out)
         if ran_out:
             return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
         return PageCrashed("The page crashed its renderer process.")

@@ -6,6 +6,7 @@ frames, and encodes the smallest PNG. Here fonts are waited for within a bound, 
 
 import asyncio
 import base64
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from playwright.async_api import CDPSession, Page
@@ -22,6 +23,8 @@ _SELECTOR_PATIENCE_MS = 2_000
 # A font that is not there by then mostly hangs for good; the fallback font is in the picture instead.
 _FONTS_PATIENCE_MS = 3_000
 _REFUSED = "Unable to capture screenshot"
+_REFUSALS_MAX = 4
+_REFUSALS_APART_SECONDS = 0.25
 
 _PAGE_STATE = """(() => {
   const root = document.documentElement, focused = document.activeElement;
@@ -61,7 +64,8 @@ async def take_screenshot(page: Page, cdp: CDPSession, output: Screenshot, warni
     whole = _cut({"x": 0, "y": 0, "width": state.width, "height": state.height}, state.ratio, warnings)
     area = whole if output.full_page else None
     picture = await _over_cdp(cdp, output, area) if _is_plain(output, state) else None
-    return picture or await page.screenshot(**(_playwright_options(output) | ({"clip": area} if area else {})))
+    options = _playwright_options(output) | ({"clip": area} if area else {})
+    return picture or await _unless_refused(lambda: page.screenshot(**options))
 
 
 async def _page_state(cdp: CDPSession) -> _PageState:
@@ -125,9 +129,21 @@ async def _element(page: Page, output: Screenshot, state: _PageState, warnings: 
     area: Area = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]} if box else {}
     if area and (cut := _cut(area, state.ratio, warnings)) != area:
         in_document = {**cut, "x": cut["x"] + state.scroll_x, "y": cut["y"] + state.scroll_y}
-        return await page.screenshot(**(options | {"full_page": True, "clip": in_document}))
+        return await _unless_refused(lambda: page.screenshot(**(options | {"full_page": True, "clip": in_document})))
     del options["full_page"]
-    return await element.screenshot(**options)
+    return await _unless_refused(lambda: element.screenshot(**options))
+
+
+async def _unless_refused(take: Callable[[], Awaitable[bytes]]) -> bytes:
+    """Tried again a few times: on a busy machine a Chrome that has just started refuses more than once."""
+    for _ in range(_REFUSALS_MAX):
+        try:
+            return await take()
+        except PlaywrightError as error:
+            if _REFUSED not in error.message:
+                raise
+            await asyncio.sleep(_REFUSALS_APART_SECONDS)
+    return await take()
 
 
 def _playwright_options(output: Screenshot) -> dict[str, Any]:

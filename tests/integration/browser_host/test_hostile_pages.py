@@ -26,15 +26,16 @@ LIMITS = PageLimits(
     dom_bytes=300 * 1024**2,
     process_bytes=500 * 1024**2,
     measure_seconds=0.2,
-    hung_seconds=2,
+    hung_seconds=4,
     leave_seconds=1,
     idle_seconds=0.5,
 )
 # Of processor time, over a look. A page that toils takes many times as much.
 _IDLE_SHARE = 0.15
 _LOOK_SECONDS = 0.5
-# Of Chrome and Playwright: what they take for a small page, and what a page can take between two looks at it.
-_MEMORY_BYTES = 2 * 1024**3
+# Of Chrome and Playwright: what they take for a small page, and what a page can take between two looks at it, which on
+# a busy machine are seconds apart. Without limits it would be all that there is.
+_MEMORY_BYTES = 5 * 1024**3
 CAPTURED = "captured"
 PICTURE = {"kind": "screenshot"}
 
