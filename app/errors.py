@@ -38,6 +38,7 @@ STATUS: dict[type[FleetError], HTTPStatus] = {
     errors.ResponseNotFound: HTTPStatus.NOT_FOUND,
     errors.WorkerNotFound: HTTPStatus.NOT_FOUND,
     errors.BatchNotFound: HTTPStatus.NOT_FOUND,
+    errors.WebhookNotFound: HTTPStatus.NOT_FOUND,
     errors.BatchTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.BatchConflict: HTTPStatus.CONFLICT,
     errors.SitemapUnusable: HTTPStatus.UNPROCESSABLE_ENTITY,

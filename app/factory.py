@@ -24,6 +24,7 @@ from app.routes import (
     sessions,
     status,
     streams,
+    webhooks,
     workers,
 )
 from app.same_origin import register_same_origin
@@ -92,7 +93,7 @@ def create_app(
     app.register_blueprint(ScalarPlugin.register(doc_url="/api/openapi.json"), url_prefix="/docs")
     for routes in (
         *(sessions, streams, scripts, captures, batches, responses, jobs, artifacts),
-        *(workers, status, metrics, health, documentation),
+        *(webhooks, workers, status, metrics, health, documentation),
     ):
         app.register_api(routes.api)
     register_dashboard(app, flower_url=_flower_url(settings))

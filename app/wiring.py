@@ -31,6 +31,7 @@ from app.services.status import StatusService
 from app.services.storage_states import StorageStateService
 from app.services.streams import StreamService
 from app.services.view_links import ViewLinkService
+from app.services.webhooks import WebhookService
 from app.services.workers import WorkerService
 from app.task_queue import TaskQueue
 from app.viewers.hub import ViewerHub
@@ -40,6 +41,7 @@ from fleet.checked_http import CheckedHttp
 from fleet.egress import parse_policy
 from fleet.settings import Settings
 from fleet.store import Store
+from fleet.webhooks import parse_secrets
 
 EXTENSION = "fleet"
 # Threads that never wait for a job, so that health checks and short requests are answered at once.
@@ -62,6 +64,7 @@ class Services:
     gallery: GalleryService
     artifacts: ArtifactService
     responses: ResponseService
+    webhooks: WebhookService
     workers: WorkerService
     status: StatusService
     metrics: MetricsService
@@ -84,13 +87,16 @@ def make_services(
     )
     shared = SharedQueueService(store)
     script_limits = ScriptLimits(count=settings.script_limit, bytes=settings.script_bytes)
-    sessions = SessionService(store, queue, shared, rules, script_limits)
+    webhooks = WebhookService(
+        store.webhooks, are_signed=bool(parse_secrets(settings.webhook_secrets.get_secret_value()))
+    )
+    sessions = SessionService(store, queue, shared, webhooks, rules=rules, script_limits=script_limits)
     waiter = JobWaiter(store.client, places=max(1, settings.api_threads - _SPARE_THREADS))
     jobs = JobService(store, waiter, sessions)
     # Without a key of the operator's, what is signed dies with this process, and no other one knows it.
     secret_key = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_urlsafe(32)
     api_keys = parse_api_keys(settings.api_keys.get_secret_value())
-    batches = BatchService(store, sessions)
+    batches = BatchService(store, sessions, webhooks)
     artifacts = ArtifactService(store, storage)
     view_links = ViewLinkService(sessions, secret_key=secret_key)
     return Services(
@@ -99,7 +105,7 @@ def make_services(
         sessions=sessions,
         storage_states=StorageStateService(store.storage_states, sessions, jobs),
         scripts=ScriptService(store.scripts, sessions, script_limits),
-        captures=CaptureService(queue, shared, sessions),
+        captures=CaptureService(queue, shared, sessions, webhooks),
         batches=batches,
         batch_archives=BatchArchiveService(batches, artifacts),
         batch_warcs=BatchWarcService(batches, artifacts),
@@ -108,6 +114,7 @@ def make_services(
         gallery=GalleryService(store.jobs, batches),
         artifacts=artifacts,
         responses=ResponseService(store.responses, sessions),
+        webhooks=webhooks,
         workers=WorkerService(store.workers),
         status=StatusService(store),
         metrics=MetricsService(store, counts),

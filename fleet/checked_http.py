@@ -1,18 +1,20 @@
-"""GET for URLs that clients name: only addresses that the egress policy permits are dialled, after each redirect too.
+"""GET and POST for URLs that clients name: only addresses that the egress policy permits are dialled.
 
-The name is resolved here and the address that was checked is the one that is dialled, so that a name that changes its
-address gets nobody around the policy.
+That holds after each redirect too. The name is resolved here and the address that was checked is the one that is
+dialled, so that a name that changes its address gets nobody around the policy.
 """
 
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LookUpTimeout
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
 from fleet import __version__
@@ -59,6 +61,16 @@ class CheckedHttp:
                 url = urljoin(url, response.getheader("Location") or "")
         raise TooManyRedirects(f"More than {_REDIRECTS_MAX} redirects, the last one to {url}.")
 
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, deadline: float) -> int:
+        """The status of the answer, whose body is not read. Redirects are not followed. `deadline`: as in `get`.
+
+        Raises a PageError or InvalidUrl.
+        """
+        with ExitStack() as stack, _translated(url):
+            dialled = self._dial(stack, check_url(url), deadline)
+            stack.enter_context(_cut_off(dialled, deadline))
+            return stack.enter_context(_ask(dialled, url, "POST", body, headers)).status
+
     def _dial(self, stack: ExitStack, url: str, deadline: float) -> socket.socket:
         """A connection that ends with `stack`."""
         parts = urlsplit(url)
@@ -89,13 +101,37 @@ class CheckedHttp:
         return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
-def _ask(dialled: socket.socket, url: str) -> http.client.HTTPResponse:
+@contextmanager
+def _cut_off(dialled: socket.socket, deadline: float) -> Iterator[None]:
+    """Ends the connection then: a server that sends its answer byte by byte is never late with the next one."""
+
+    def shut_down() -> None:
+        # Past TLS, which would want to say goodbye.
+        with suppress(OSError):
+            socket.socket.shutdown(dialled, socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), shut_down)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _ask(
+    dialled: socket.socket,
+    url: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    more_headers: Mapping[str, str] = MappingProxyType({}),
+) -> http.client.HTTPResponse:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
     connection.sock = dialled
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Host": parts.netloc, "User-Agent": f"capture-fleet/{__version__}", "Accept-Encoding": "identity"}
-    connection.request("GET", path, headers=headers)
+    connection.request(method, path, body=body, headers={**headers, **more_headers})
     return connection.getresponse()
 
 

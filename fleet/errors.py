@@ -7,7 +7,7 @@ FleetError
 │   ├── IdempotencyKeyReused  IdempotencyInProgress
 │   ├── RangeNotSatisfiable
 │   ├── ScriptTooLarge  ScriptLimitReached  ScriptSyntaxError  ScriptNotFound
-│   ├── BatchTooLarge  BatchNotFound  BatchConflict  SitemapUnusable
+│   ├── BatchTooLarge  BatchNotFound  BatchConflict  SitemapUnusable  WebhookNotFound
 │   └── RouteNotFound  MethodNotAllowed  SessionNotFound  SessionEnded  JobNotFound  ArtifactNotFound
 │       ResponseNotFound  WorkerNotFound  ViewLinkInvalid  StreamReadOnly  UpgradeRequired
 ├── Unavailable             the fleet cannot do it now; try again after `retry_after` seconds
@@ -181,6 +181,12 @@ class SitemapUnusable(RequestError):
     """The sitemap cannot be fetched or read, or lists no page."""
 
     code = "sitemap_unusable"
+
+
+class WebhookNotFound(RequestError):
+    """No webhook has this id, or its record has expired."""
+
+    code = "webhook_not_found"
 
 
 class WorkerNotFound(RequestError):

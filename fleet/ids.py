@@ -5,7 +5,7 @@ import re
 import secrets
 from typing import Literal
 
-Prefix = Literal["ses", "job", "art", "req", "rsp", "scr", "vwr", "wak", "bat"]
+Prefix = Literal["ses", "job", "art", "req", "rsp", "scr", "vwr", "wak", "bat", "whk"]
 
 _RANDOM_BYTES = 20
 _SHAPE = re.compile(r"[a-z]{3}_[a-z2-7]{32}")

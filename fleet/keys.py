@@ -36,6 +36,9 @@ BATCHES_LOOK_SECONDS: Final = 1
 BATCH_JOB_SECONDS: Final = 120
 # One step of the sweep of artifacts is shorter, object stores with their timeouts included; the next renews it.
 SWEEPER_LEASE_SECONDS: Final = 120
+# After its last step.
+WEBHOOK_SECONDS: Final = 7 * 86_400
+WEBHOOKS_LOOK_SECONDS: Final = 1
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,19 @@ CATALOGUE: Final = (
     CatalogueEntry("fleet:batches:active", "zset", "8 days, renewed", "store.batches", "worker"),
     CatalogueEntry("fleet:batches:look", "string", "1 s", "store.batches", "worker"),
     CatalogueEntry("fleet:artifacts:sweeper", "zset", "2 min, renewed", "store.artifacts", "worker"),
+    CatalogueEntry("fleet:webhook:{id}", "hash", "7 days after its last step", "store.webhooks", "API, worker"),
+    CatalogueEntry("fleet:webhooks", "zset", "8 days, renewed", "store.webhooks", "API"),
+    CatalogueEntry("fleet:webhooks:of:SUBJECT", "zset", "7 days after its newest", "store.webhooks", "API"),
+    CatalogueEntry(
+        "fleet:webhooks:expected:SUBJECT", "string", "8 days, or its subject's end", "store.webhooks", "worker"
+    ),
+    CatalogueEntry(
+        "fleet:webhooks:expected", "zset", "8 days, renewed", "store.webhooks, store.jobs, store.sessions", "worker"
+    ),
+    CatalogueEntry("fleet:webhooks:look", "string", "1 s", "store.webhooks", "worker"),
+    CatalogueEntry("fleet:webhooks:due", "zset", "8 days, renewed", "store.webhooks", "worker"),
+    CatalogueEntry("fleet:webhooks:due:RECEIVER", "zset", "8 days, renewed", "store.webhooks", "worker"),
+    CatalogueEntry("fleet:webhooks:due:RECEIVER:hand", "zset", "8 days, renewed", "store.webhooks", "worker"),
     CatalogueEntry("fleet:idempotency:HASH", "string", "24 h", "store.idempotency", "API"),
     CatalogueEntry("fleet:rate:CLIENT", "list", "the window of its rate", "store.rate", "API"),
     CatalogueEntry("fleet:worker:NAME", "string", "15 s, renewed", "store.workers", "API, worker"),
@@ -131,6 +147,13 @@ BATCHES_ACTIVE: Final = "fleet:batches:active"
 # Held by the one worker that looks after them at the moment.
 BATCHES_LOOK: Final = "fleet:batches:look"
 ARTIFACT_SWEEPER: Final = "fleet:artifacts:sweeper"
+WEBHOOK_INDEX: Final = "fleet:webhooks"
+# By when it is looked whether their subjects have ended; 0: at once.
+WEBHOOKS_EXPECTED: Final = "fleet:webhooks:expected"
+# Held by the one worker that looks for ends at the moment.
+WEBHOOKS_LOOK: Final = "fleet:webhooks:look"
+# Receivers, by when one of their webhooks is due and they have room for it.
+WEBHOOKS_DUE: Final = "fleet:webhooks:due"
 
 
 def session(session_id: str) -> str:
@@ -260,6 +283,28 @@ def batch_outcomes(batch_id: str) -> str:
 
 def artifact(artifact_id: str) -> str:
     return f"fleet:artifact:{artifact_id}"
+
+
+def webhook(webhook_id: str) -> str:
+    return f"fleet:webhook:{{{webhook_id}}}"
+
+
+def webhooks_of(subject_id: str) -> str:
+    return f"{WEBHOOK_INDEX}:of:{subject_id}"
+
+
+def webhook_expected(subject_id: str) -> str:
+    return f"{WEBHOOKS_EXPECTED}:{subject_id}"
+
+
+def webhooks_due_of(receiver: str) -> str:
+    """Webhooks of one receiver, by when they are due."""
+    return f"{WEBHOOKS_DUE}:{receiver}"
+
+
+def webhooks_in_hand(receiver: str) -> str:
+    """Those that somebody delivers now, by when they are taken for lost."""
+    return f"{webhooks_due_of(receiver)}:hand"
 
 
 def idempotency(fingerprint: str) -> str:

@@ -37,7 +37,7 @@ _SCHEME = re.compile(r"\b(bearer|basic|digest|negotiate)\s+(?!realm)[!-~]{8,}", 
 _VIEW_PATH = re.compile(r"(?<=/view/)[^\s/?#\"'<>]+")
 # Of a header or of a structure that was written out; what follows may be a list or an object, so all of the line goes.
 _WRITTEN_WHOLE = re.compile(
-    r"(?i)([\"']?\b(?:set-cookie|cookies?|storage_?state|(?:proxy-)?authorization|(?:fleet_)?api_?keys)[\"']?\s*[:=]\s*)[^\n]+"
+    r"(?i)([\"']?\b(?:set-cookie|cookies?|storage_?state|(?:proxy-)?authorization|(?:fleet_)?(?:api_?keys|webhook_?secrets))[\"']?\s*[:=]\s*)[^\n]+"
 )
 # `name: value` and `name=value`, each with or without quotes.
 _WRITTEN_NAME = re.compile(r"\b([A-Za-z][\w-]{1,63})[\"']?\s{0,3}[:=]\s{0,3}")

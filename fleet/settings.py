@@ -16,6 +16,7 @@ from fleet.api_keys import parse_api_keys
 from fleet.egress import parse_policy
 from fleet.redaction import redact
 from fleet.redis_address import RedisBySentinels
+from fleet.webhooks import parse_secrets
 
 # Debian's launcher /usr/bin/chromium-headless-shell is a shell script that does not exec, so its
 # process group would outlive a kill: the binary itself is started.
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     queue_limit: Annotated[int, Field(gt=0)] = 10_000
     viewer_limit: Annotated[int, Field(gt=0, le=10_000)] = 200
     secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    webhook_secrets: SecretStr = SecretStr("")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
@@ -90,6 +92,12 @@ class Settings(BaseSettings):
     def _readable_keys(cls, keys: SecretStr) -> SecretStr:
         parse_api_keys(keys.get_secret_value())
         return keys
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _readable_secrets(cls, secrets: SecretStr) -> SecretStr:
+        parse_secrets(secrets.get_secret_value())
+        return secrets
 
     @field_validator("flower_auth")
     @classmethod

@@ -23,6 +23,7 @@ from fleet_client.errors import (
 )
 from fleet_client.models import Artifact, Batch, BatchItem, Job, Manifest, Session, Status
 from fleet_client.retries import Retries
+from fleet_client.webhooks import verify_webhook
 
 __all__ = [
     "Artifact",
@@ -47,4 +48,5 @@ __all__ = [
     "StillRunning",
     "Unauthorized",
     "Unavailable",
+    "verify_webhook",
 ]

@@ -22,6 +22,7 @@ _NOT_FOUND = frozenset(
     {
         "artifact_not_found",
         "batch_not_found",
+        "webhook_not_found",
         "job_not_found",
         "not_found",
         "response_not_found",

@@ -5,6 +5,7 @@ from typing import Final
 from fleet.metrics import DURATION_BUCKETS, SESSIONS_ENDED, Counts, Metric, MetricFiles
 from fleet.models.job import Job, JobState
 from fleet.models.session import EndReason
+from fleet.models.webhook import WebhookState
 
 # Of sessions; the last one is the default limit of a whole worker.
 _MEMORY_BUCKETS: Final = tuple(float(mib * 2**20) for mib in (4, 8, 16, 32, 64, 128, 256, 512, 1024))
@@ -28,6 +29,13 @@ BATCH_ITEMS: Final = Metric(
     "Items of batches that have ended, retries of one item counted once.",
     ("outcome",),
     known=("succeeded", "failed", "cancelled"),
+)
+WEBHOOK_ATTEMPTS: Final = Metric(
+    "counter",
+    "fleet_webhook_attempts_total",
+    "Attempts to deliver a webhook.",
+    ("outcome",),
+    known=("delivered", "retried", "failed"),
 )
 STAGE_SECONDS: Final = Metric(
     "histogram",
@@ -125,6 +133,7 @@ MANIFEST: Final = (
     JOB_WAIT_SECONDS,
     JOB_RERUNS,
     BATCH_ITEMS,
+    WEBHOOK_ATTEMPTS,
     STAGE_SECONDS,
     SESSIONS_ENDED,
     SESSIONS_RESTORED,
@@ -170,6 +179,7 @@ class WorkerCounts(Counts):
         self._job_wait_seconds = JOB_WAIT_SECONDS.histogram(self.registry)
         self.job_reruns = JOB_RERUNS.counter(self.registry)
         self._batch_items = BATCH_ITEMS.counter(self.registry)
+        self._webhook_attempts = WEBHOOK_ATTEMPTS.counter(self.registry)
         self._stage_seconds = STAGE_SECONDS.histogram(self.registry)
         self._sessions_ended = SESSIONS_ENDED.counter(self.registry)
         self.sessions_restored = SESSIONS_RESTORED.counter(self.registry)
@@ -186,6 +196,11 @@ class WorkerCounts(Counts):
 
     def batch_item_ended(self, state: JobState) -> None:
         self._batch_items.labels(state.value).inc()
+
+    def webhook_attempted(self, state: WebhookState) -> None:
+        """`state`: of the webhook after the attempt."""
+        outcome = "retried" if state is WebhookState.PENDING else state.value
+        self._webhook_attempts.labels(outcome).inc()
 
     def job_ended(self, job: Job) -> None:
         started = job.started_at or job.queued_at

@@ -10,6 +10,7 @@ from fleet.models.batch import Batch, ItemStatus
 from fleet.models.job import Job, JobState
 from fleet.models.script import Script
 from fleet.models.session import Session
+from fleet.models.webhook import Webhook
 from fleet.models.worker import WorkerReport
 
 # Longer than the longest capture.
@@ -49,6 +50,16 @@ class ItemQuery(PageQuery):
 
 class ArchiveQuery(NamedFields):
     format: Literal["zip", "warc"] = "zip"
+
+
+class WebhookPath(BaseModel):
+    webhook_id: str
+
+
+class WebhooksQuery(PageQuery):
+    subject_id: (
+        Annotated[str, Field(max_length=64, description="Of a job, batch or session: only its webhooks.")] | None
+    ) = None
 
 
 class ArtifactPath(BaseModel):
@@ -94,6 +105,11 @@ class BatchPage(BaseModel):
 
 class ItemList(BaseModel):
     items: list[ItemStatus]
+    next_cursor: str | None
+
+
+class WebhookPage(BaseModel):
+    webhooks: list[Webhook]
     next_cursor: str | None
 
 

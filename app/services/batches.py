@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Self
 
 from app.services.sessions import SessionService
+from app.services.webhooks import WebhookService
 from fleet.clock import utc_now
 from fleet.errors import (
     BatchConflict,
@@ -22,6 +23,7 @@ from fleet.errors import (
 from fleet.ids import is_id, new_id
 from fleet.models.batch import ITEMS_MAX, Batch, BatchCapture, BatchEndReason, BatchOptions, BatchState, ItemStatus
 from fleet.models.job import JobState
+from fleet.models.webhook import WebhookEvent
 from fleet.store import Store
 from fleet.store.batch_items import InHand, Settled
 from fleet.store.batches import CHUNK, Item
@@ -55,9 +57,10 @@ class ItemPage:
 
 
 class BatchService:
-    def __init__(self, store: Store, sessions: SessionService) -> None:
+    def __init__(self, store: Store, sessions: SessionService, webhooks: WebhookService) -> None:
         self._store = store
         self._sessions = sessions
+        self._webhooks = webhooks
 
     def accept(
         self, options: BatchOptions, capture: BatchCapture, items: Iterable[Item], request_id: str
@@ -67,6 +70,7 @@ class BatchService:
         Raises BatchTooLarge, InvalidRequest, QueueFull, SessionNotFound, SessionEnded, StoreUnavailable, or what is
         wrong with an item; then nothing will run.
         """
+        self._webhooks.check(options.webhook_url)
         if options.session_id is not None:
             self._check_session(options.session_id, capture)
         if self._store.batches.count_active() >= ACTIVE_MAX:
@@ -97,6 +101,7 @@ class BatchService:
         if not new_items.count:
             raise InvalidRequest("A batch needs at least one item.", field="items")
         deadline = utc_now() + timedelta(seconds=options.deadline_seconds)
+        self._webhooks.expect(WebhookEvent.BATCH_ENDED, batch_id, options.webhook_url)
         started = self._store.batches.start(
             batch_id, total=new_items.count, duplicates=new_items.duplicates, deadline_at=deadline
         )
@@ -164,6 +169,9 @@ class BatchService:
         for first in range(0, batch.counts.total, CHUNK):
             self._store.batch_items.reset(batch_id, range(first, min(first + CHUNK, batch.counts.total)))
         deadline = utc_now() + timedelta(seconds=batch.options.deadline_seconds)
+        self._webhooks.expect(
+            WebhookEvent.BATCH_ENDED, batch_id, batch.options.webhook_url, earlier_end=batch.finished_at
+        )
         self._store.batches.reopen(batch_id, deadline_at=deadline)
         return self.get(batch_id)
 

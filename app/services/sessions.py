@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from app.services.accepted import Accepted, new_job
 from app.services.new_scripts import ScriptLimits, new_scripts
 from app.services.shared_queue import SharedQueueService
+from app.services.webhooks import WebhookService
 from app.task_queue import TaskQueue
 from fleet.errors import FleetError, SessionEnded, SessionNotFound, StoreUnavailable
 from fleet.ids import is_id, new_id
 from fleet.models.job import Job, JobKind
 from fleet.models.script import Script
 from fleet.models.session import EndReason, Session, SessionPatch, SessionRequest
+from fleet.models.webhook import WebhookEvent
 from fleet.queues import SESSIONS_QUEUE
 from fleet.store import Store
 from fleet.store.index import Cursor, Page
@@ -29,28 +31,33 @@ class SessionRules:
 
 
 class SessionService:
-    def __init__(
+    def __init__(  # noqa: PLR0913  # its collaborators, all by name
         self,
         store: Store,
         queue: TaskQueue,
         shared: SharedQueueService,
+        webhooks: WebhookService,
+        *,
         rules: SessionRules,
         script_limits: ScriptLimits,
     ) -> None:
         self._store = store
         self._queue = queue
         self._shared = shared
+        self._webhooks = webhooks
         self._rules = rules
         self._script_limits = script_limits
 
     def create(self, request: SessionRequest, request_id: str, *, admit: Callable[[], None] = lambda: None) -> Accepted:
-        """Raises NoWorkers, QueueFull, StoreUnavailable, or what is wrong with a script; then nothing will run.
+        """Raises InvalidRequest, NoWorkers, QueueFull, StoreUnavailable, or what is wrong with a script.
 
-        `admit` is called once the request is known to be a good one, and may raise too.
+        Then nothing will run.         `admit` is called once the request is known to be a good one, and may raise too.
         """
         scripts = new_scripts(request.scripts, self._script_limits)
+        self._webhooks.check(request.webhook_url)
         admit()
         session_id = new_id("ses")
+        self._webhooks.expect(WebhookEvent.SESSION_ENDED, session_id, request.webhook_url)
         job = new_job(JobKind.SESSION_CREATE, request_id, session_id)
 
         def send() -> None:
@@ -71,7 +78,7 @@ class SessionService:
             ttl=request.ttl or self._rules.ttl,
             max_lifetime=request.max_lifetime or self._rules.max_lifetime,
             metadata=request.metadata,
-            options_json=request.model_dump_json(exclude_unset=True, exclude={"scripts"}),
+            options_json=request.model_dump_json(exclude_unset=True, exclude={"scripts", "webhook_url"}),
             job_id=job_id,
             scripts=scripts,
         )

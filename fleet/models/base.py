@@ -7,6 +7,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -67,3 +68,5 @@ def _check_url(url: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
+# Sent as it is, and kept with each webhook.
+WebhookUrl = Annotated[str, Field(max_length=2048, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_check_url)]

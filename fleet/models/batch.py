@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from fleet.models.artifact import Artifact
-from fleet.models.base import HttpUrl, Input, Record
+from fleet.models.base import HttpUrl, Input, Record, WebhookUrl
 from fleet.models.capture import CaptureOptions
 from fleet.models.context import ContextOptions
 from fleet.models.job import JobState
@@ -58,6 +58,7 @@ class BatchOptions(Input):
     stop_after_failures: Annotated[int, Field(ge=0, le=ITEMS_MAX)] = 0
     deadline_seconds: Annotated[int, Field(ge=1, le=7 * _DAY_SECONDS)] = _DAY_SECONDS
     session_id: Annotated[str, Field(max_length=64)] | None = None
+    webhook_url: WebhookUrl | None = None
 
     @property
     def in_hand_max(self) -> int:

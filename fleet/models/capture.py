@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from fleet.models.actions import Actions
-from fleet.models.base import HttpUrl, Input
+from fleet.models.base import HttpUrl, Input, WebhookUrl
 from fleet.models.context import ContextOptions
 from fleet.models.outputs import Output, Screenshot
 from fleet.models.waits import (
@@ -38,6 +38,7 @@ class CaptureRequest(CaptureOptions):
 
     url: HttpUrl | None = None
     html: Annotated[str, Field(max_length=8 * 1024 * 1024)] | None = None
+    webhook_url: WebhookUrl | None = None
 
     @property
     def acts(self) -> bool:

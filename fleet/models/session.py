@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fleet.models.base import HttpUrl, Input, Record
+from fleet.models.base import HttpUrl, Input, Record, WebhookUrl
 from fleet.models.context import ContextOptions
 from fleet.models.response import RecordResponsesOption
 from fleet.models.script import ScriptSource
@@ -59,6 +59,7 @@ class SessionRequest(ContextOptions):
     metadata: Metadata = {}
     record_responses: RecordResponsesOption = None
     scripts: list[ScriptSource] = []
+    webhook_url: WebhookUrl | None = None
 
 
 class SessionPatch(Input):

@@ -31,6 +31,7 @@ from fleet.store.storage_states import StorageStateStore
 from fleet.store.throughput import ThroughputStore
 from fleet.store.viewers import ViewerStore
 from fleet.store.waiting import WaitingStore
+from fleet.store.webhooks import WebhookStore
 from fleet.store.workers import WorkerStore
 
 # The longest job, its artifacts stored and recorded; then its process is killed.
@@ -68,6 +69,7 @@ class Store:
     artifacts: ArtifactRecordStore
     batches: BatchStore
     batch_items: BatchItemStore
+    webhooks: WebhookStore
     idempotency: IdempotencyStore
     session_rate: RateStore
     key_tries: RateStore
@@ -110,6 +112,7 @@ def open_store(
         artifacts=ArtifactRecordStore(client, ttl_seconds=settings.artifact_ttl),
         batches=BatchStore(client, ttl_seconds=settings.batch_ttl),
         batch_items=BatchItemStore(client, ttl_seconds=settings.batch_ttl),
+        webhooks=WebhookStore(client),
         idempotency=IdempotencyStore(client),
         session_rate=RateStore(client, settings.redis_url, rate=settings.session_rate),
         key_tries=RateStore(client, settings.redis_url, rate=_KEY_TRIES),

@@ -83,6 +83,8 @@ class JobStore:
         with self._client.pipeline(transaction=False) as batch:
             batch.delete(keys.job_request(job_id))
             batch.publish(keys.JOB_ENDED_CHANNEL, job_id)
+            # To be looked at now, if its end is to be told. Whoever dies before leaves it to the regular look.
+            batch.zadd(keys.WEBHOOKS_EXPECTED, {job_id: 0}, xx=True)
             batch.execute()
 
     def ask_to_cancel(self, job: Job) -> None:

@@ -164,6 +164,7 @@ class SessionStore:
         with self._client.pipeline(transaction=False) as batch:
             batch.zrem(keys.SESSION_INDEX, session_id)
             batch.publish(keys.session_news(session_id), keys.NEWS_ENDED)
+            batch.zadd(keys.WEBHOOKS_EXPECTED, {session_id: 0}, xx=True)
             batch.execute()
         if ended:
             self._on_end(reason)

@@ -57,6 +57,15 @@ _SPELLED = {
     "batches": keys.BATCH_INDEX,
     "batches_active": keys.BATCHES_ACTIVE,
     "batches_look": keys.BATCHES_LOOK,
+    "webhook": keys.webhook("id"),
+    "webhooks": keys.WEBHOOK_INDEX,
+    "webhooks_of": keys.webhooks_of("SUBJECT"),
+    "webhook_expected": keys.webhook_expected("SUBJECT"),
+    "webhooks_expected": keys.WEBHOOKS_EXPECTED,
+    "webhooks_look": keys.WEBHOOKS_LOOK,
+    "webhooks_due": keys.WEBHOOKS_DUE,
+    "webhooks_due_of": keys.webhooks_due_of("RECEIVER"),
+    "webhooks_in_hand": keys.webhooks_in_hand("RECEIVER"),
 }
 _CHANNELS = {
     "session_expiry",

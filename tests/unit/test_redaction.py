@@ -29,6 +29,7 @@ _OBJECTS: list[Any] = [
     {"FLEET_SECRET_KEY": _SECRET},
     {"FLEET_API_KEYS": f"ci:{_SECRET}"},
     {"api_keys": [_SECRET]},
+    {"FLEET_WEBHOOK_SECRETS": _SECRET},
     {"password": _SECRET.encode()},
     [[[{"password": _SECRET}]]],
     ({"jwt": _SECRET},),
@@ -60,6 +61,8 @@ _TEXTS = [
     f"secret_key: {_SECRET}",
     f"FLEET_API_KEYS=ci:0123456789abcdef,ops:{_SECRET}:admin",
     f"Settings(api_keys='ci:0123456789abcdef,ops:{_SECRET}:admin')",
+    f"FLEET_WEBHOOK_SECRETS=0123456789abcdef,{_SECRET}",
+    f"Settings(webhook_secrets='0123456789abcdef,{_SECRET}')",
     f"fleet_login_token={_SECRET}",
     f"bearer !{{}}'{_SECRET}",
 ]

@@ -160,6 +160,13 @@ def test_a_bad_key_is_not_shown(monkeypatch: pytest.MonkeyPatch, keys: str) -> N
     assert "hidden" not in str(stopped.value)
 
 
+def test_a_bad_secret_of_webhooks_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_WEBHOOK_SECRETS", "0123456789-hidden-too,hidden")
+    with pytest.raises(SystemExit, match=r"FLEET_WEBHOOK_SECRETS: .*entry 2") as stopped:
+        read_now()
+    assert "hidden" not in str(stopped.value)
+
+
 def test_keys_are_not_shown_with_the_settings() -> None:
     assert "0123456789abcdef" not in repr(Settings(api_keys=SecretStr("ci:0123456789abcdef")))
 

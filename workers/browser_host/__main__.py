@@ -20,6 +20,7 @@ from fleet.metrics import MetricFiles
 from fleet.parent_death import die_with
 from fleet.settings import Settings, settings
 from fleet.store import open_store
+from fleet.webhooks import parse_secrets
 from workers.browser_host.chrome import ChromeOptions
 from workers.browser_host.chrome_keeper import Upkeep
 from workers.browser_host.host import BrowserHost, HostOptions
@@ -78,6 +79,7 @@ async def _serve(given: argparse.Namespace, config: Settings, counts: WorkerCoun
         started_at=given.since,
         memory_limit_bytes=config.memory_limit_mb * 2**20,
         metrics_bind=config.metrics_bind,
+        webhook_secrets=parse_secrets(config.webhook_secrets.get_secret_value()),
     )
     chrome_options = ChromeOptions(
         executable=config.chrome_executable(),

@@ -12,6 +12,7 @@ import structlog
 
 from fleet import keys
 from fleet.artifacts.storage import ArtifactStorage
+from fleet.checked_http import CheckedHttp
 from fleet.clock import utc_now
 from fleet.egress import EgressPolicy
 from fleet.errors import BrowserUnavailable, FleetError, StoreUnavailable, WorkerStopping
@@ -45,6 +46,8 @@ from workers.browser_host.session_news import SessionNews
 from workers.browser_host.sessions import HeldSession, Sessions
 from workers.browser_host.storage_watch import StorageWatch
 from workers.browser_host.sweep import Sweep
+from workers.browser_host.webhook_deliveries import WebhookDeliveries
+from workers.browser_host.webhook_ends import WebhookEnds
 from workers.link.server import HostServer
 from workers.metrics import WorkerCounts
 from workers.node_folder import process_record
@@ -57,6 +60,8 @@ _NEWS_LOOK_SECONDS = 5.0
 _VIEWERS_LOOK_SECONDS = 5.0
 _MEMORY_LOOK_SECONDS = 5.0
 _WEAR_LOOK_SECONDS = 5.0
+# Two commands of each worker; whoever delivers goes on by itself while something is due.
+_WEBHOOK_LOOK_SECONDS = 2.0
 # How long work may take to end before Chrome is replaced; new work waits meanwhile.
 _QUIET_SECONDS = 10.0
 # One that has just ended is back sooner, and then nobody need hear that it was away.
@@ -84,6 +89,8 @@ class HostOptions:
     restarts: int
     memory_limit_bytes: int
     metrics_bind: str
+    # With which webhooks are signed.
+    webhook_secrets: tuple[str, ...] = ()
     # Of the Celery worker, not of the host, which may be one of several in its life.
     started_at: datetime = field(default_factory=utc_now)
 
@@ -157,6 +164,13 @@ class BrowserHost:
         self._sweep = Sweep(store, self._sessions, worker_name=self._name, close_ended=self._close_ended)
         self._artifact_sweep = ArtifactSweep(store.artifacts, storage, worker_name=self._name)
         self._storage_watch = StorageWatch(storage)
+        self._webhook_ends = WebhookEnds(store)
+        self._webhook_deliveries = WebhookDeliveries(
+            store.webhooks,
+            CheckedHttp(options.egress),
+            options.webhook_secrets,
+            on_attempt=counts.webhook_attempted,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
         self._viewers_changed = asyncio.Event()
@@ -184,6 +198,7 @@ class BrowserHost:
             # By itself: sessions do not wait for a slow disk or object store.
             asyncio.create_task(_every(self._options.sweep_seconds, self._artifact_sweep.run)),
             asyncio.create_task(_every(self._options.health_seconds, self._storage_watch.look)),
+            asyncio.create_task(_every(_WEBHOOK_LOOK_SECONDS, self._look_after_webhooks)),
         ]
         try:
             await _first_of(until, self._keeper.gave_up)
@@ -202,6 +217,10 @@ class BrowserHost:
             await asyncio.to_thread(notifications.stop)
         if self._keeper.gave_up.is_set():
             raise BrowserUnavailable("Chrome did not start several times in a row.")
+
+    async def _look_after_webhooks(self) -> None:
+        await asyncio.to_thread(self._webhook_ends.look)
+        await asyncio.to_thread(self._webhook_deliveries.look)
 
     def _take_up_sessions(self) -> None:
         """Those that the store says this worker holds: its host, or all of it, has been started anew."""

@@ -147,7 +147,7 @@ def test_the_query_may_say_what_is_asked_of_each_page(client: FlaskClient, store
         ({}, "give exactly one of urls, items and sitemap_url"),
         ({"urls": URLS, "items": []}, "give exactly one of urls, items and sitemap_url"),
         ({"urls": []}, "A batch needs at least one item."),
-        ({"urls": URLS, "webhook_url": "http://a.example/"}, "webhook_url: unknown field"),
+        ({"urls": URLS, "webhook_url": "http://a.example/"}, "FLEET_WEBHOOK_SECRETS"),
         ({"urls": URLS, "concurrency": 0}, "concurrency: "),
         ({"urls": URLS, "capture": {"url": "http://a.example/"}}, "capture.url: unknown field"),
         ({"items": [{"url": URLS[0]}, {"id": "x"}]}, "items[1]: url: "),

@@ -44,6 +44,8 @@ _CONTRACT = {
     ("post", "/api/batches/{batch_id}/resume"),
     ("post", "/api/batches/{batch_id}/retry"),
     ("get", "/api/artifacts/{artifact_id}/link"),
+    ("get", "/api/webhooks"),
+    ("get", "/api/webhooks/{webhook_id}"),
     ("get", "/api/workers"),
     ("post", "/api/workers/{name}/drain"),
     ("get", "/api/status"),

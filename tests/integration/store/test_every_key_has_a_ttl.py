@@ -13,11 +13,13 @@ from fleet.models.batch import BatchOptions
 from fleet.models.checkpoint import Checkpoint
 from fleet.models.job import JobKind, JobState
 from fleet.models.session import EndReason
+from fleet.models.webhook import WebhookAttempt, WebhookEvent
 from fleet.store import Store
 from fleet.store.batches import Item
 from fleet.store.frames import Frame
 from fleet.store.messages import Message
 from fleet.store.session_counts import SessionCountStore
+from fleet.webhooks import DELAYS, after_attempt
 from tests.factories import a_job, a_manifest, a_response, a_script, a_viewer, a_worker_report, an_artifact
 
 
@@ -30,6 +32,7 @@ def busy(store: Store) -> Store:
     _end_a_session(store, ended)
     _run_captures(store)
     _run_a_batch(store)
+    _tell_of_ends(store)
     store.idempotency.claim("claimed", "request")
     store.idempotency.claim("answered", "request")
     store.idempotency.keep("answered", "request", {"job": {}})
@@ -123,6 +126,24 @@ def _run_a_batch(store: Store) -> None:
     store.batches.may_look()
     for batch in store.batches.active():
         store.batches.renew(batch)
+
+
+def _tell_of_ends(store: Store) -> None:
+    """One is expected, one is due, one is being delivered, one was delivered, one is to be tried again."""
+    subjects = [new_id("job") for _ in range(5)]
+    for subject_id in subjects:
+        store.webhooks.expect(WebhookEvent.JOB_ENDED, subject_id, f"http://{subject_id[4:8]}.example:8080/")
+        store.client.zadd(keys.WEBHOOKS_EXPECTED, {subject_id: 0})
+    store.webhooks.may_look()
+    for expected in store.webhooks.to_look_at(limit=4):
+        store.webhooks.make(expected, "{}")
+    for status in (200, 500):
+        webhook, _ = store.webhooks.claim() or (None, None)
+        assert webhook is not None
+        store.webhooks.settle(
+            after_attempt(webhook, WebhookAttempt(at=utc_now(), duration_ms=1, status=status), DELAYS)
+        )
+    store.webhooks.claim()
 
 
 def all_keys(store: Store) -> list[str]:

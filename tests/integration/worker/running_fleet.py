@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from app.metrics import ApiCounts
 from app.task_queue import CeleryTaskQueue
 from app.wiring import make_services
@@ -18,6 +20,7 @@ from tests.integration.worker.worker import Worker
 from tests.polling import eventually
 
 _REQUEST_ID = "req-test"
+WEBHOOK_SECRET = "a secret of webhooks"  # of tests
 HTML_OUTPUT = {"kind": "html"}
 # What a job may take here at most, with a machine that is busy.
 _JOB_SECONDS = 60
@@ -94,6 +97,7 @@ def running_fleet(redis_url: str, folder: Path) -> Iterator[RunningFleet]:
         session_rate="1000/minute",
         sessions_per_worker=100,
         memory_limit_mb=16_384,
+        webhook_secrets=SecretStr(WEBHOOK_SECRET),
     )
     # As patient with Redis as a worker is.
     store = open_store(settings, retries=14)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from celery import Celery
+from pydantic import SecretStr
 
 from fleet.settings import Settings
 from fleet.store import Store
@@ -161,5 +162,10 @@ class Worker:
 
     def _environment(self) -> dict[str, str]:
         given = self._settings.model_dump(include=self._settings.model_fields_set, exclude_none=True)
-        named = {f"FLEET_{name.upper()}": str(value) for name, value in given.items()}
+        named = {f"FLEET_{name.upper()}": _text(value) for name, value in given.items()}
         return {"FLEET_EGRESS_ALLOW": "127.0.0.1", **named, "TMPDIR": str(self.temporary)}
+
+
+def _text(value: object) -> str:
+    """As the environment has it."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
