@@ -38,6 +38,19 @@ def stream(fleet: RunningFleet, session_id: str) -> Iterator[ClientConnection]:
         yield opened
 
 
+def events_until(stream: ClientConnection, *wanted: tuple[str, str]) -> list[dict[str, Any]]:
+    """Until each of `wanted` has come: those of jobs and those of pages have no order between them."""
+    told: list[dict[str, Any]] = []
+    while not set(wanted) <= {(event["type"], event["name"]) for event in told}:
+        try:
+            message = stream.recv(timeout=_SECONDS)
+        except TimeoutError:
+            pytest.fail(f"not all of {wanted} came, only {told}")
+        if isinstance(message, str):
+            told.append(json.loads(message))
+    return told
+
+
 def next_event(stream: ClientConnection, of: str, name: str, **facts: Any) -> dict[str, Any]:
     while True:
         message = stream.recv(timeout=_SECONDS)
@@ -64,10 +77,11 @@ def test_a_viewer_sees_the_page_as_it_is_and_as_it_becomes(
     assert json.loads(stream.recv(timeout=_SECONDS)) == {"type": "viewport", "width": 1280, "height": 720}
     first = next_picture(stream)
     api.post(f"/api/sessions/{session_id}/captures", json={"url": f"{site}/table"})
-    for name in ("queued", "running"):
-        next_event(stream, "job", name, kind="capture")
-    next_event(stream, "page", "navigated", url=f"{site}/table")
-    next_event(stream, "job", "succeeded")
+    told = events_until(stream, ("job", "succeeded"), ("page", "navigated"))
+    assert [event["name"] for event in told if event["type"] == "job"] == ["queued", "running", "succeeded"]
+    assert [event["url"] for event in told if (event["type"], event["name"]) == ("page", "navigated")] == [
+        f"{site}/table"
+    ]
     assert (first.format, first.width) == ("JPEG", 640)
 
 
