@@ -21,7 +21,20 @@ from fleet_client.errors import (
     Unauthorized,
     Unavailable,
 )
-from fleet_client.models import Artifact, Batch, BatchItem, Job, Manifest, Session, Status
+from fleet_client.models import (
+    Artifact,
+    Batch,
+    BatchItem,
+    CapturedResponse,
+    Job,
+    Link,
+    Manifest,
+    Script,
+    Session,
+    Status,
+    Webhook,
+    Worker,
+)
 from fleet_client.retries import Retries
 from fleet_client.webhooks import verify_webhook
 
@@ -30,6 +43,7 @@ __all__ = [
     "AsyncFleetClient",
     "Batch",
     "BatchItem",
+    "CapturedResponse",
     "ConnectionFailed",
     "DamagedDownload",
     "FleetApiError",
@@ -37,16 +51,20 @@ __all__ = [
     "FleetClientError",
     "FleetFault",
     "Job",
+    "Link",
     "Manifest",
     "NotFound",
     "NotTheApi",
     "PageError",
     "RequestRefused",
     "Retries",
+    "Script",
     "Session",
     "Status",
     "StillRunning",
     "Unauthorized",
     "Unavailable",
+    "Webhook",
+    "Worker",
     "verify_webhook",
 ]

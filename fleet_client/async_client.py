@@ -9,10 +9,25 @@ from typing import Any, Self, TypeVar
 import httpx2
 
 from fleet_client import calls, transport
+from fleet_client.calls import ArchiveFormat
 from fleet_client.client import WAIT_SECONDS, capture_body
 from fleet_client.errors import ConnectionFailed
 from fleet_client.exchange import Call, Reply, Send
-from fleet_client.models import Artifact, Batch, BatchItem, Job, Page, Readiness, Session, Status
+from fleet_client.models import (
+    Artifact,
+    Batch,
+    BatchItem,
+    CapturedResponse,
+    Job,
+    Link,
+    Page,
+    Readiness,
+    Script,
+    Session,
+    Status,
+    Webhook,
+    Worker,
+)
 from fleet_client.retries import Retries
 
 Result = TypeVar("Result")
@@ -95,11 +110,47 @@ class AsyncFleetClient:
     async def storage_state(self, session_id: str) -> dict[str, Any]:
         return await self._run(calls.storage_state(session_id, self._retries))
 
+    async def create_view_link(self, session_id: str, *, ttl: int | None = None) -> Link:
+        return await self._run(calls.create_view_link(session_id, ttl, self._retries))
+
+    async def scripts(self, session_id: str) -> list[Script]:
+        return await self._run(calls.scripts(session_id, self._retries))
+
+    async def add_script(self, session_id: str, source: str) -> Script:
+        return await self._run(calls.add_script(session_id, source, self._retries))
+
+    async def remove_script(self, session_id: str, script_id: str) -> Script:
+        return await self._run(calls.remove_script(session_id, script_id, self._retries))
+
+    def responses(
+        self,
+        session_id: str,
+        *,
+        url: str | None = None,
+        status: str | None = None,
+        resource_type: str | None = None,
+        mime_type: str | None = None,
+    ) -> AsyncIterator[CapturedResponse]:
+        filters = {"url": url, "status": status, "resource_type": resource_type, "mime_type": mime_type}
+        return self._entries(lambda cursor: calls.responses(session_id, filters, cursor, self._retries))
+
+    async def response(self, session_id: str, response_id: str) -> CapturedResponse:
+        return await self._run(calls.response(session_id, response_id, self._retries))
+
+    async def read_response(self, session_id: str, response_id: str) -> bytes:
+        return await self._run(calls.read_response(session_id, response_id, self._retries))
+
+    async def delete_responses(self, session_id: str) -> int:
+        return await self._run(calls.delete_responses(session_id, self._retries))
+
     async def read(self, artifact: Artifact | str) -> bytes:
         return await self._run(calls.read(artifact, self._retries))
 
     async def download(self, artifact: Artifact | str, path: Path | str) -> Path:
         return await self._run(calls.download(artifact, Path(path), self._retries))
+
+    async def artifact_link(self, artifact: Artifact | str) -> Link:
+        return await self._run(calls.artifact_link(artifact, self._retries))
 
     async def create_batch(
         self, items: Iterable[str | Mapping[str, Any]], *, idempotency_key: str | None = None, **options: Any
@@ -137,6 +188,27 @@ class AsyncFleetClient:
 
     async def cancel_batch(self, batch_id: str) -> Batch:
         return await self._run(calls.cancel_batch(batch_id, self._retries))
+
+    async def download_archive(
+        self,
+        batch_id: str,
+        path: Path | str,
+        *,
+        format: ArchiveFormat = "zip",  # noqa: A002  # the API's name
+    ) -> Path:
+        return await self._run(calls.download_archive(batch_id, Path(path), format, self._retries))
+
+    async def workers(self) -> list[Worker]:
+        return await self._run(calls.workers(self._retries))
+
+    async def drain_worker(self, name: str) -> Worker:
+        return await self._run(calls.drain_worker(name, self._retries))
+
+    def webhooks(self, *, subject_id: str | None = None) -> AsyncIterator[Webhook]:
+        return self._entries(lambda cursor: calls.webhooks(subject_id, cursor, self._retries))
+
+    async def webhook(self, webhook_id: str) -> Webhook:
+        return await self._run(calls.webhook(webhook_id, self._retries))
 
     async def status(self) -> Status:
         return await self._run(calls.status(self._retries))

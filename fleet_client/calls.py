@@ -5,16 +5,32 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from fleet_client.errors import NotTheApi, StillRunning, error_of_job
 from fleet_client.exchange import Call, Reply, Request, Send, Sink
 from fleet_client.files import FileSink, MemorySink
-from fleet_client.models import Artifact, Batch, BatchItem, Job, Page, Readiness, Record, Session, Status
+from fleet_client.models import (
+    Artifact,
+    Batch,
+    BatchItem,
+    CapturedResponse,
+    Job,
+    Link,
+    Page,
+    Readiness,
+    Record,
+    Script,
+    Session,
+    Status,
+    Webhook,
+    Worker,
+)
 from fleet_client.retries import Deadline, Retries, answered
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+ArchiveFormat = Literal["zip", "warc"]
 
 # The API waits longer, but proxies between do not.
 _WAIT_SLICE_SECONDS = 30
@@ -133,8 +149,64 @@ def storage_state(session_id: str, retries: Retries) -> Call[dict[str, Any]]:
     return (yield from answered(request, retries)).json()
 
 
+def create_view_link(session_id: str, ttl: int | None, retries: Retries) -> Call[Link]:
+    body = {} if ttl is None else {"ttl": ttl}
+    # Twice sent, it makes two links, and changes nothing.
+    request = _request("POST", f"/api/sessions/{_part(session_id)}/view_links", body=body)
+    return _record((yield from answered(request, retries)), Link)
+
+
 def _session(method: str, session_id: str, **more: Any) -> Request:
     return _request(method, f"/api/sessions/{_part(session_id)}", **more)
+
+
+# Scripts of a session
+
+
+def scripts(session_id: str, retries: Retries) -> Call[list[Script]]:
+    return _list((yield from answered(_request("GET", _scripts(session_id)), retries)), "scripts", Script)
+
+
+def add_script(session_id: str, source: str, retries: Retries) -> Call[Script]:
+    request = _request("POST", _scripts(session_id), body={"source": source}, repeatable=False)
+    return _record((yield from answered(request, retries)), Script)
+
+
+def remove_script(session_id: str, script_id: str, retries: Retries) -> Call[Script]:
+    request = _request("DELETE", f"{_scripts(session_id)}/{_part(script_id)}")
+    return _record((yield from answered(request, retries)), Script)
+
+
+def _scripts(session_id: str) -> str:
+    return f"/api/sessions/{_part(session_id)}/scripts"
+
+
+# Captured responses of a session
+
+
+def responses(
+    session_id: str, filters: Mapping[str, str | None], cursor: str | None, retries: Retries
+) -> Call[Page[CapturedResponse]]:
+    return (yield from _page(_Listing(_responses(session_id), "responses", filters), CapturedResponse, cursor, retries))
+
+
+def response(session_id: str, response_id: str, retries: Retries) -> Call[CapturedResponse]:
+    request = _request("GET", f"{_responses(session_id)}/{_part(response_id)}")
+    return _record((yield from answered(request, retries)), CapturedResponse)
+
+
+def read_response(session_id: str, response_id: str, retries: Retries) -> Call[bytes]:
+    request = _file(f"{_responses(session_id)}/{_part(response_id)}/body")
+    return (yield from answered(request, retries)).body
+
+
+def delete_responses(session_id: str, retries: Retries) -> Call[int]:
+    reply = yield from answered(_request("DELETE", _responses(session_id)), retries)
+    return int(reply.json().get("deleted", 0))
+
+
+def _responses(session_id: str) -> str:
+    return f"/api/sessions/{_part(session_id)}/responses"
 
 
 # Artifacts
@@ -150,18 +222,24 @@ def read(artifact: Artifact | str, retries: Retries) -> Call[bytes]:
 def download(artifact: Artifact | str, path: Path, retries: Retries) -> Call[Path]:
     """Raises DamagedDownload; OSError, if the file cannot be written."""
     with FileSink(path) as sink:
-        sha256 = yield from _download(artifact, sink, retries)
-        return sink.keep(sha256)
+        sink.check((yield from _download(artifact, sink, retries)))
+        return sink.keep()
+
+
+def artifact_link(artifact: Artifact | str, retries: Retries) -> Call[Link]:
+    return _record((yield from answered(_request("GET", f"{_artifact(artifact)}/link"), retries)), Link)
 
 
 def _download(artifact: Artifact | str, sink: Sink, retries: Retries) -> Call[str]:
     """The SHA-256 that the bytes should have: the manifest's, or that of the ETag."""
-    artifact_id = artifact if isinstance(artifact, str) else artifact.id
-    request = Request("GET", f"/api/artifacts/{_part(artifact_id)}", headers={"Accept": "*/*"})
-    reply = yield from answered(request, retries, sink=sink)
+    reply = yield from answered(_file(_artifact(artifact)), retries, sink=sink)
     if isinstance(artifact, Artifact):
         return artifact.sha256
     return reply.headers.get("etag", "").removeprefix("W/").strip('"')
+
+
+def _artifact(artifact: Artifact | str) -> str:
+    return f"/api/artifacts/{_part(artifact if isinstance(artifact, str) else artifact.id)}"
 
 
 # Batches
@@ -189,6 +267,15 @@ def batch_items(batch_id: str, cursor: str | None, state: str | None, retries: R
     return (yield from _page(listing, BatchItem, cursor, retries))
 
 
+def download_archive(batch_id: str, path: Path, archive_format: ArchiveFormat, retries: Retries) -> Call[Path]:
+    """Raises OSError, if the file cannot be written."""
+    request = _file(f"/api/batches/{_part(batch_id)}/archive", {"format": archive_format})
+    with FileSink(path) as sink:
+        # It has no checksum; HTTP tells an answer that was broken off from one that has come to its end.
+        yield from answered(request, retries, sink=sink)
+        return sink.keep()
+
+
 def change_batch(batch_id: str, change: str, retries: Retries) -> Call[Batch]:
     """`change`: `pause`, `resume`, or `retry`."""
     request = _request("POST", f"/api/batches/{_part(batch_id)}/{change}", repeatable=False)
@@ -210,6 +297,24 @@ def items_body(items: Iterable[str | Mapping[str, Any]], options: Mapping[str, A
 
 
 # The fleet
+
+
+def workers(retries: Retries) -> Call[list[Worker]]:
+    return _list((yield from answered(_request("GET", "/api/workers"), retries)), "workers", Worker)
+
+
+def drain_worker(name: str, retries: Retries) -> Call[Worker]:
+    request = _request("POST", f"/api/workers/{_part(name)}/drain")
+    return _field((yield from answered(request, retries)), "worker", Worker)
+
+
+def webhooks(subject_id: str | None, cursor: str | None, retries: Retries) -> Call[Page[Webhook]]:
+    listing = _Listing("/api/webhooks", "webhooks", {"subject_id": subject_id})
+    return (yield from _page(listing, Webhook, cursor, retries))
+
+
+def webhook(webhook_id: str, retries: Retries) -> Call[Webhook]:
+    return _record((yield from answered(_request("GET", f"/api/webhooks/{_part(webhook_id)}"), retries)), Webhook)
 
 
 def status(retries: Retries) -> Call[Status]:
@@ -252,6 +357,11 @@ def _request(  # noqa: PLR0913  # the parts of a request
     return Request(method, path, query or {}, headers, content, repeatable)
 
 
+def _file(path: str, query: Mapping[str, str] | None = None) -> Request:
+    """For what is answered as it lies there, whatever its type."""
+    return Request("GET", path, query or {}, headers={"Accept": "*/*"})
+
+
 def new_key() -> str:
     return uuid.uuid4().hex
 
@@ -265,9 +375,12 @@ def _page(listing: "_Listing", cls: type[AnyRecord], cursor: str | None, retries
     given = {"limit": str(_PAGE_ENTRIES), "cursor": cursor, **listing.filters}
     query = {name: value for name, value in given.items() if value is not None}
     reply = yield from answered(_request("GET", listing.path, query=query), retries)
-    answer = reply.json()
-    entries = [_checked(entry, cls) for entry in answer.get(listing.name, [])]
-    return Page[AnyRecord](entries=entries, next_cursor=answer.get("next_cursor"))
+    entries = _list(reply, listing.name, cls)
+    return Page[AnyRecord](entries=entries, next_cursor=reply.json().get("next_cursor"))
+
+
+def _list(reply: Reply, name: str, cls: type[AnyRecord]) -> list[AnyRecord]:
+    return [_checked(entry, cls) for entry in reply.json().get(name, [])]
 
 
 def _record(reply: Reply, cls: type[AnyRecord]) -> AnyRecord:

@@ -9,9 +9,24 @@ from typing import Any, Self, TypeVar
 import httpx2
 
 from fleet_client import calls, transport
+from fleet_client.calls import ArchiveFormat
 from fleet_client.errors import ConnectionFailed
 from fleet_client.exchange import Call, Reply, Send
-from fleet_client.models import Artifact, Batch, BatchItem, Job, Page, Readiness, Session, Status
+from fleet_client.models import (
+    Artifact,
+    Batch,
+    BatchItem,
+    CapturedResponse,
+    Job,
+    Link,
+    Page,
+    Readiness,
+    Script,
+    Session,
+    Status,
+    Webhook,
+    Worker,
+)
 from fleet_client.retries import Retries
 
 Result = TypeVar("Result")
@@ -111,6 +126,45 @@ class FleetClient:
         """Cookies and origins, to seed another session."""
         return self._run(calls.storage_state(session_id, self._retries))
 
+    def create_view_link(self, session_id: str, *, ttl: int | None = None) -> Link:
+        """Whoever has it can watch the session, without input. `ttl`: seconds, by default an hour."""
+        return self._run(calls.create_view_link(session_id, ttl, self._retries))
+
+    def scripts(self, session_id: str) -> list[Script]:
+        """In the order in which they run, before the pages' own."""
+        return self._run(calls.scripts(session_id, self._retries))
+
+    def add_script(self, session_id: str, source: str) -> Script:
+        """It runs from the next page on."""
+        return self._run(calls.add_script(session_id, source, self._retries))
+
+    def remove_script(self, session_id: str, script_id: str) -> Script:
+        return self._run(calls.remove_script(session_id, script_id, self._retries))
+
+    def responses(
+        self,
+        session_id: str,
+        *,
+        url: str | None = None,
+        status: str | None = None,
+        resource_type: str | None = None,
+        mime_type: str | None = None,
+    ) -> Iterator[CapturedResponse]:
+        """Those that all filters let pass, such as `url="*/api/*"` and `status="4xx"`. Newest first, page by page."""
+        filters = {"url": url, "status": status, "resource_type": resource_type, "mime_type": mime_type}
+        return self._entries(lambda cursor: calls.responses(session_id, filters, cursor, self._retries))
+
+    def response(self, session_id: str, response_id: str) -> CapturedResponse:
+        return self._run(calls.response(session_id, response_id, self._retries))
+
+    def read_response(self, session_id: str, response_id: str) -> bytes:
+        """What was kept of its body. Raises NotFound, if that is nothing."""
+        return self._run(calls.read_response(session_id, response_id, self._retries))
+
+    def delete_responses(self, session_id: str) -> int:
+        """How many were there."""
+        return self._run(calls.delete_responses(session_id, self._retries))
+
     def read(self, artifact: Artifact | str) -> bytes:
         """All its bytes. A string: its id. Raises DamagedDownload."""
         return self._run(calls.read(artifact, self._retries))
@@ -118,6 +172,10 @@ class FleetClient:
     def download(self, artifact: Artifact | str, path: Path | str) -> Path:
         """Into a file that is there when it is whole. Raises DamagedDownload, and OSError for the file."""
         return self._run(calls.download(artifact, Path(path), self._retries))
+
+    def artifact_link(self, artifact: Artifact | str) -> Link:
+        """To its bytes, past the API where the storage has such links."""
+        return self._run(calls.artifact_link(artifact, self._retries))
 
     def create_batch(
         self, items: Iterable[str | Mapping[str, Any]], *, idempotency_key: str | None = None, **options: Any
@@ -167,6 +225,32 @@ class FleetClient:
 
     def cancel_batch(self, batch_id: str) -> Batch:
         return self._run(calls.cancel_batch(batch_id, self._retries))
+
+    def download_archive(
+        self,
+        batch_id: str,
+        path: Path | str,
+        *,
+        format: ArchiveFormat = "zip",  # noqa: A002  # the API's name
+    ) -> Path:
+        """All that a batch has yielded so far, into a file that is there when it is whole. Raises OSError for it."""
+        return self._run(calls.download_archive(batch_id, Path(path), format, self._retries))
+
+    def workers(self) -> list[Worker]:
+        """Those that are alive, by name."""
+        return self._run(calls.workers(self._retries))
+
+    def drain_worker(self, name: str) -> Worker:
+        """It takes no more work, and gives its sessions to others. It runs on, empty, until it is started anew."""
+        return self._run(calls.drain_worker(name, self._retries))
+
+    def webhooks(self, *, subject_id: str | None = None) -> Iterator[Webhook]:
+        """Of a job, batch or session, or of all. Newest first, asked for page by page."""
+        return self._entries(lambda cursor: calls.webhooks(subject_id, cursor, self._retries))
+
+    def webhook(self, webhook_id: str) -> Webhook:
+        """With its attempts."""
+        return self._run(calls.webhook(webhook_id, self._retries))
 
     def status(self) -> Status:
         return self._run(calls.status(self._retries))

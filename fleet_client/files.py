@@ -58,9 +58,11 @@ class FileSink:
         self._file.write(piece)
         self._sha256.update(piece)
 
-    def keep(self, sha256: str) -> Path:
+    def check(self, sha256: str) -> None:
         """Raises DamagedDownload."""
         check_sha256(self._sha256.hexdigest(), sha256)
+
+    def keep(self) -> Path:
         self._file.close()
         self._part.replace(self._path)
         return self._path

@@ -105,6 +105,68 @@ class Session(Record):
     memory_bytes: int | None = None
 
 
+class Script(Record):
+    """JavaScript that runs in a session's pages before their own. `bytes`: of the source."""
+
+    id: str
+    source: str
+    bytes: int
+    created_at: datetime
+
+
+class RequestSent(Record):
+    """`headers`: `name` and `value` of each; `body_size` in bytes."""
+
+    method: str
+    url: str
+    headers: list[dict[str, str]] = []
+    body_size: int = 0
+
+
+class Content(Record):
+    """`size` in bytes."""
+
+    size: int
+    mime_type: str
+
+
+class ResponseReceived(Record):
+    """`status` 0: none came. `headers`: `name` and `value` of each."""
+
+    status: int
+    status_text: str = ""
+    headers: list[dict[str, str]] = []
+    content: Content
+    redirect_url: str = ""
+
+
+class CapturedResponse(Record):
+    """What a session's page received. `time` and `timings` in milliseconds; `body_…`: of what was kept of the body."""
+
+    id: str
+    started_date_time: datetime
+    expires_at: datetime
+    time: float
+    request: RequestSent
+    response: ResponseReceived
+    timings: dict[str, float] = {}
+    resource_type: str
+    from_cache: bool = False
+    from_service_worker: bool = False
+    body_bytes: int = 0
+    body_sha256: str | None = None
+    body_truncated: bool = False
+    body_evicted: bool = False
+    failure: str | None = None
+
+
+class Link(Record):
+    """`url` may be a path of the API's. It leads somewhere until `expires_at`."""
+
+    url: str
+    expires_at: datetime
+
+
 class BatchCounts(Record):
     """Of items. `running`: in a queue or at a worker."""
 
@@ -167,6 +229,46 @@ class Alert(Record):
     message: str = ""
 
 
+class WebhookAttempt(Record):
+    """`status`: of the answer; None: there was none, and `error` is the code of what stood in the way."""
+
+    at: datetime
+    duration_ms: int
+    status: int | None = None
+    error: str | None = None
+
+
+class Webhook(Record):
+    """`subject_id`: of the job, batch or session that has ended. `next_attempt_at` None: it is settled."""
+
+    id: str
+    event: str
+    subject_id: str
+    url: str
+    state: str
+    created_at: datetime
+    next_attempt_at: datetime | None = None
+    attempts: list[WebhookAttempt] = []
+
+
+class Worker(Record):
+    """As it reported of itself at `reported_at`; what is not named here is among the fields that `to_json` gives."""
+
+    name: str
+    started_at: datetime
+    reported_at: datetime
+    browser_version: str = ""
+    sessions: int
+    session_limit: int
+    memory_bytes: int = 0
+    memory_limit_bytes: int = 0
+    chrome_up: bool = True
+    storage_up: bool = True
+    admits_sessions: bool = True
+    draining: bool = False
+    alerts: list[Alert] = []
+
+
 class ChromeStatus(Record):
     """Each worker has one."""
 
@@ -181,7 +283,7 @@ class Status(Record):
     at: datetime
     chrome: ChromeStatus
     alerts: list[Alert] = []
-    workers: list[dict[str, Any]] = []
+    workers: list[Worker] = []
 
 
 class Readiness(Record):

@@ -181,6 +181,30 @@ def test_bytes_asked_for_by_id_alone_are_checked_by_their_etag() -> None:
         Conversation(Reply(200, {"etag": etag}), content=b"pictuer").result_of(calls.read("art_a", _RETRIES))
 
 
+@pytest.mark.parametrize("archive_format", ["zip", "warc"])
+def test_an_archive_is_asked_for_in_its_format(tmp_path: Path, archive_format: calls.ArchiveFormat) -> None:
+    talk = Conversation(Reply(200, {}), content=b"archive")
+    path = talk.result_of(calls.download_archive("bat_a", tmp_path / "all", archive_format, _RETRIES))
+
+    assert talk.sent[0].query == {"format": archive_format}
+    assert path.read_bytes() == b"archive"
+
+
+def test_only_the_filters_that_were_given_are_sent() -> None:
+    talk = Conversation(_reply({"responses": [], "next_cursor": None}))
+    talk.result_of(calls.responses("ses_a", {"status": "4xx", "url": None}, None, _RETRIES))
+
+    assert talk.sent[0].query == {"limit": "200", "status": "4xx"}
+
+
+def test_a_script_is_not_added_twice() -> None:
+    talk = Conversation(ConnectionFailed("broke"))
+
+    with pytest.raises(ConnectionFailed):
+        talk.result_of(calls.add_script("ses_a", "window.seen = true", _RETRIES))
+    assert len(talk.sent) == 1
+
+
 def test_both_clients_have_the_same_calls() -> None:
     def signatures(client: type) -> dict[str, list[inspect.Parameter]]:
         return {

@@ -122,6 +122,29 @@ def test_a_download_that_was_refused_leaves_no_file(server: UnreliableServer, as
     assert not list(tmp_path.iterdir())
 
 
+def _break_off_archive(handler: Handler) -> None:
+    handler.give_in_pieces(_PICTURE[:1000], to_its_end=False)
+
+
+def test_an_archive_that_breaks_off_is_begun_anew(server: UnreliableServer, ask: Ask, tmp_path: Path) -> None:
+    server.will(_break_off_archive, lambda handler: handler.give_in_pieces(_PICTURE))
+    path = ask(server.url, lambda client: client.download_archive("bat_a", tmp_path / "all.zip"))
+
+    assert path.read_bytes() == _PICTURE
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_half_an_archive_does_not_pass_for_a_whole_one(server: UnreliableServer, ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    path.write_bytes(b"of yesterday")
+    server.will(_break_off_archive, _break_off_archive)
+
+    with pytest.raises(ConnectionFailed):
+        ask(server.url, lambda client: client.download_archive("bat_a", path), retries=Retries(times=1))
+    assert path.read_bytes() == b"of yesterday"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_the_key_is_sent_along(server: UnreliableServer, ask: Ask) -> None:
     server.will(json_answer(_JOB))
     ask(server.url, lambda client: client.job("job_a"), api_key="a-key")

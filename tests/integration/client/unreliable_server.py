@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.received.append(Received(self.command, self.path, headers, body, time.monotonic()))
         self.server.answers.pop(0)(self)
 
-    do_POST = do_GET  # noqa: N815  # the name there
+    do_DELETE = do_PATCH = do_POST = do_GET  # noqa: N815  # the names there
 
     def give(
         self, status: int, body: bytes, *, promised: int | None = None, headers: Mapping[str, str] | None = None
@@ -44,6 +44,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = promised is not None
+
+    def give_in_pieces(self, body: bytes, *, to_its_end: bool = True) -> None:
+        """Without saying before how much will come."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(body), body))
+        if to_its_end:
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = not to_its_end
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name there
         pass
