@@ -5,10 +5,13 @@ from typing import Annotated
 
 import typer
 
+from fleet_client.cli.archives import archive
 from fleet_client.cli.batches import batch
 from fleet_client.cli.captures import pdf, shot
 from fleet_client.cli.doctor import doctor
 from fleet_client.cli.sessions import sessions
+from fleet_client.cli.webhooks import webhooks
+from fleet_client.cli.workers import workers
 
 _HELP = """Take pictures and PDFs of web pages with a Capture Fleet.
 
@@ -51,6 +54,9 @@ app.command()(shot)
 app.command()(pdf)
 app.add_typer(sessions)
 app.command()(batch)
+app.command()(archive)
+app.add_typer(workers)
+app.add_typer(webhooks)
 app.command()(doctor)
 
 

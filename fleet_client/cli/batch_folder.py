@@ -113,6 +113,18 @@ class BatchFolder:
         self.done[item.index] = _is_well(line)
         return line
 
+    def forget_failures(self) -> None:
+        """So that these items are noted again, and fetched, once they have ended anew. Raises OSError."""
+        if not self._manifest_path.exists():
+            return
+        part = self.path / f".{_MANIFEST}.part"
+        with self._manifest_path.open("rb") as manifest, part.open("wb") as kept:
+            kept.writelines(line for line in manifest if _is_well(json.loads(line)))
+            kept.flush()
+            os.fsync(kept.fileno())
+        part.replace(self._manifest_path)
+        self.done = {index: well for index, well in self.done.items() if well}
+
     @property
     def failures(self) -> int:
         """Items that did not succeed, or whose files could not be fetched."""

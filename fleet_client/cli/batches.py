@@ -142,6 +142,15 @@ def batch(
     resume: Annotated[
         Path | None, Option("--resume", metavar="FOLDER", file_okay=False, help="Go on with the batch of this folder.")
     ] = None,
+    retry_failed: Annotated[
+        Path | None,
+        Option(
+            "--retry-failed",
+            metavar="FOLDER",
+            file_okay=False,
+            help="Begin anew what did not succeed in the batch of this folder, which has ended.",
+        ),
+    ] = None,
     cancel: Annotated[
         Path | None, Option("--cancel", metavar="FOLDER", file_okay=False, help="Stop the batch of this folder.")
     ] = None,
@@ -165,6 +174,7 @@ def batch(
     * `fleet batch urls.txt -o out/`
     * `fleet batch pages.csv -o out/ --full-page --type webp --concurrency 20`
     * `fleet batch --resume out/`
+    * `fleet batch --retry-failed out/`
     * `crawl | fleet batch - -o out/ --json | jq -r 'select(.error) | .url'`
 
     In the folder: a file for each page, and `manifest.jsonl` with a line for each, as it comes.
@@ -172,10 +182,11 @@ def batch(
     The exit code is the number of pages that failed, at most 100. 101: the batch could not be carried out, see standard
     error. 130: Ctrl-C. (2 is also that of a command line with a mistake.)
     """
-    given = [one for one in (source, resume, cancel) if one is not None]
+    given = [one for one in (source, resume, retry_failed, cancel) if one is not None]
     if len(given) != 1 or (source is not None) != (output is not None):
-        raise typer.BadParameter("Give LIST and -o FOLDER, or --resume FOLDER, or --cancel FOLDER.", param_hint="LIST")
-    with BatchFolder(resume or cancel or output or Path()) as folder, _told(folder):
+        ways = "LIST and -o FOLDER, or one FOLDER with --resume, --retry-failed or --cancel"
+        raise typer.BadParameter(f"Give {ways}.", param_hint="LIST")
+    with BatchFolder(resume or retry_failed or cancel or output or Path()) as folder, _told(folder):
         going = Going(folder, server, json, cancel_on_interrupt)
         if source is not None:
             output_ = paper.output() if pdf else picture.output(picture.type or PictureType.PNG)
@@ -186,6 +197,8 @@ def batch(
         if cancel is not None:
             _cancel(going)
             return
+        if retry_failed is not None:
+            _begin_anew(going)
         _tell_end(going, _followed(going))
         raise typer.Exit(min(folder.failures, FAILURES_MAX))
 
@@ -262,6 +275,22 @@ def _begin(going: Going, body: BatchBody) -> None:
     folder.accepted_as(accepted.id)
     left_out = f" ({accepted.duplicates:,} more stand there twice)" if accepted.duplicates else ""
     print_note(f"{accepted.id}: {accepted.counts.total:,} pages{left_out}.")
+
+
+def _begin_anew(going: Going) -> None:
+    """What did not succeed, and what could not be fetched; not twice, if the same command is given again."""
+    folder = going.folder
+    with going.server.client(PATIENT) as client:
+        batch = client.batch(_batch_id(folder))
+        if not batch.has_ended:
+            print_note(f"Goes on with {batch.id}, which has not ended.")
+            return
+        # Before they begin: whatever comes between, no end stays noted that is none any more.
+        folder.forget_failures()
+        left = batch.counts.total - batch.counts.succeeded
+        if left:
+            client.retry_batch(batch.id)
+    print_note(f"{batch.id}: {left:,} of {batch.counts.total:,} pages begin anew.")
 
 
 def _batch_id(folder: BatchFolder) -> str:

@@ -2,6 +2,9 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -48,6 +51,16 @@ def error_json(error: FleetClientError) -> dict[str, Any]:
         return {"code": None, "message": str(error)}
     found = {"job_id": error.job.id if error.job else None, "request_id": error.request_id}
     return {"code": error.code, "message": error.message, "details": error.details, **found}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Ends the program with 1 if the file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        print_note(f"{path}: {error.strerror}")
+        raise typer.Exit(1) from error
 
 
 def facts(artifact: Artifact) -> str:

@@ -1,19 +1,19 @@
 """`fleet session …`"""
 
 import json as jsonlib
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from fleet_client import Session
 from fleet_client.cli.captures import Output, Pages, capture_all, check_json, picture_type
 from fleet_client.cli.options import Browser, Json, Paper, Picture, Server, Visit, command
 from fleet_client.cli.printing import in_bytes, in_time, print_json, print_note
+from fleet_client.cli.responses import body, responses
+from fleet_client.cli.scripts import script_source, scripts
+from fleet_client.cli.session_id import SessionId
+from fleet_client.cli.tables import Table, age
 from fleet_client.cli.targets import suffix, targets
 
 sessions = typer.Typer(
@@ -22,11 +22,6 @@ sessions = typer.Typer(
     rich_markup_mode="markdown",
     help="Keep a browser open between captures: logged in, with its cookies and its page.",
 )
-
-_TITLES = ("SESSION", "STATE", "AGE", "LEFT", "MEMORY", "PAGE")
-_WIDTH_MAX = 1000
-
-SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Its id, ses_…", show_default=False)]
 
 
 @sessions.command("open")
@@ -45,6 +40,18 @@ def open_session(
             exists=True, dir_okay=False, metavar="FILE", help="Cookies and storage that Playwright saved, as JSON."
         ),
     ] = None,
+    script: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, dir_okay=False, metavar="FILE", help="JavaScript to run before each page's own; repeatable."
+        ),
+    ] = None,
+    record_responses: Annotated[
+        bool,
+        typer.Option(
+            "--record-responses", metavar="", help="Keep what its pages receive, see `fleet session responses`."
+        ),
+    ] = False,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="To know it again by; repeatable.")
     ] = None,
@@ -63,6 +70,10 @@ def open_session(
     }  # fmt: skip
     if storage_state is not None:
         options["storage_state"] = _parsed(storage_state)
+    if script:
+        options["scripts"] = [script_source(path, "--script") for path in script]
+    if record_responses:
+        options["record_responses"] = True
     with server.client() as client:
         session = client.create_session(**options)
     if json:
@@ -79,15 +90,7 @@ def list_sessions(*, server: Server, json: Json = False) -> None:
     Example: `fleet session list --json | jq -r .id`
     """
     with server.client() as client:
-        if json:
-            for session in client.sessions():
-                print_json(session.to_json())
-            return
-        found = list(client.sessions())
-    if not found:
-        print_note("No session is open.")
-        return
-    _print_table([_row(session) for session in found])
+        _TABLE.show(client.sessions(), json=json)
 
 
 @sessions.command("capture")
@@ -135,6 +138,11 @@ def close(
             print_note(f"{session_id} is closed.")
 
 
+sessions.command("responses")(responses)
+sessions.command("body")(body)
+sessions.add_typer(scripts)
+
+
 def _output(picture: Picture, paper: Paper, output: str | None) -> tuple[dict[str, Any], str]:
     """With the ending of a file that has no name yet."""
     match suffix(output):
@@ -146,23 +154,12 @@ def _output(picture: Picture, paper: Paper, output: str | None) -> tuple[dict[st
     return picture.output(kind), kind.value
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    """As wide as a terminal, at the cost of the last column; what a program reads is not cut."""
-    width = None if sys.stdout.isatty() else _WIDTH_MAX
-    console = Console(width=width, highlight=False, markup=False, emoji=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, title in enumerate(_TITLES):
-        widest = max(len(row[place]) for row in rows)
-        table.add_column(title, no_wrap=True, min_width=None if title == _TITLES[-1] else widest)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-
-
 def _row(session: Session) -> tuple[str, ...]:
-    age = (datetime.now(UTC) - session.created_at).total_seconds()
     memory = "" if session.memory_bytes is None else in_bytes(session.memory_bytes)
-    return session.id, session.state, in_time(age), in_time(session.ttl), memory, session.url or ""
+    return session.id, session.state, age(session.created_at), in_time(session.ttl), memory, session.url or ""
+
+
+_TABLE = Table(("SESSION", "STATE", "AGE", "LEFT", "MEMORY", "PAGE"), _row, "No session is open.")
 
 
 def _metadata(given: list[str] | None) -> dict[str, str] | None:

@@ -1,10 +1,15 @@
 """What programs do with the Python client: the one package of ours that users import, and so do these tests."""
 
 import asyncio
+import gzip
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
+from zipfile import ZipFile
 
+import httpx
 import pytest
 
 from fleet_client import AsyncFleetClient, FleetClient, NotFound, PageError, RequestRefused, StillRunning
@@ -97,6 +102,59 @@ def test_a_session_is_seeded_with_what_another_one_left(client: FleetClient, sit
 
     assert job.result is not None
     assert job.result.final_url == f"{site}/account"
+
+
+def test_what_a_sessions_pages_received_is_read(client: FleetClient, site: str) -> None:
+    session = client.create_session(url=f"{site}/article", record_responses=True)
+    (page,) = eventually(lambda: list(client.responses(session.id, resource_type="document", status="2xx")), 60)
+
+    assert page.request.url == f"{site}/article"
+    assert client.response(session.id, page.id) == page
+    body = client.read_response(session.id, page.id)
+    assert hashlib.sha256(body).hexdigest() == page.body_sha256
+    assert b"refractor" in body
+    assert client.delete_responses(session.id) >= 1
+    with pytest.raises(NotFound):
+        client.read_response(session.id, page.id)
+
+
+def test_a_script_runs_in_a_session_until_it_is_removed(client: FleetClient, site: str) -> None:
+    session = client.create_session(scripts=["window.first = 1"])
+    added = client.add_script(session.id, "addEventListener('load', () => { document.title = 'scripted' })")
+    assert [script.source for script in client.scripts(session.id)] == ["window.first = 1", added.source]
+    job = client.capture(f"{site}/article", session_id=session.id)
+    assert job.result is not None
+    assert job.result.title == "scripted"
+
+    client.remove_script(session.id, added.id)
+    job = client.capture(f"{site}/article", session_id=session.id)
+    assert job.result is not None
+    assert job.result.title != "scripted"
+
+
+def test_links_lead_to_what_they_are_for(client: FleetClient, fleet: RunningFleet) -> None:
+    job = client.capture(html="<h1>linked</h1>", outputs=[{"kind": "html"}])
+    session = client.create_session()
+
+    assert b"linked" in httpx.get(urljoin(fleet.url, client.artifact_link(job.artifacts[0]).url)).content
+    assert httpx.get(client.create_view_link(session.id, ttl=60).url).status_code == 200
+
+
+def test_the_workers_of_the_fleet_are_told(client: FleetClient) -> None:
+    (worker,) = client.workers()
+
+    assert worker.chrome_up
+    assert [one.name for one in client.status().workers] == [worker.name]
+
+
+def test_all_of_a_batch_is_a_zip_or_a_warc(client: FleetClient, site: str, tmp_path: Path) -> None:
+    batch = client.create_batch([f"{site}/article"], capture={"outputs": [{"kind": "html"}]})
+    eventually(lambda: client.batch(batch.id).has_ended, 120)
+
+    with ZipFile(client.download_archive(batch.id, tmp_path / "all.zip")) as archive:
+        assert {"manifest.jsonl", "index.html"} <= set(archive.namelist())
+    with gzip.open(client.download_archive(batch.id, tmp_path / "all.warc.gz", format="warc")) as warc:
+        assert warc.readline() == b"WARC/1.1\r\n"
 
 
 def test_a_batch_from_its_urls_to_its_items(client: FleetClient, site: str) -> None:

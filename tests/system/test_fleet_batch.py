@@ -1,8 +1,10 @@
 """`fleet batch`, in a terminal and out of it."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -108,6 +110,33 @@ def test_ctrl_c_stops_the_batch_if_it_is_to(command: FleetCommand, urls: str, pa
     assert "ended early: cancelled" in ended.err
 
 
+def test_what_did_not_succeed_begins_anew_and_is_fetched(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+    with command.in_terminal("batch", urls, "-o", "out", "--cancel-on-interrupt", *_PATIENTLY) as terminal:
+        terminal.wait_for(f" {_OPEN} of {_PAGES} ", _SECONDS)
+        terminal.press_ctrl_c()
+        terminal.exit_code(_SECONDS)
+    assert command.run("batch", "--resume", "out").code == _PAGES - _OPEN
+    pages.open_gate("rest")
+    ended = command.run("batch", "--retry-failed", "out", "--json")
+
+    assert ended.code == 0
+    assert f"{_PAGES - _OPEN} of {_PAGES} pages begin anew" in ended.err
+    # What is there is not fetched twice.
+    assert sorted(item["index"] for item in ended.records[:-1]) == list(range(_OPEN, _PAGES))
+    _check_complete(command)
+
+
+def test_the_same_retry_again_goes_on(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+    with command.in_terminal("batch", urls, "-o", "out", *_PATIENTLY) as terminal:
+        terminal.wait_for(f" {_OPEN} of {_PAGES} ", _SECONDS)
+        terminal.press_ctrl_c()
+        terminal.exit_code(_SECONDS)
+    pages.open_gate("rest")
+    for _ in range(2):
+        assert command.run("batch", "--retry-failed", "out").code == 0
+    _check_complete(command)
+
+
 def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, urls: str, pages: PagesServer) -> None:
     listed = command.folder / urls
     listed.write_text(f"http://nowhere.invalid/\n{listed.read_text()}")
@@ -121,6 +150,25 @@ def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, url
     assert "/s" in terminal.screen
     # The bar has taken nothing of what goes elsewhere.
     assert len((command.folder / "lines.ndjson").read_text().splitlines()) == _PAGES + 2
+
+
+def test_a_batch_is_one_file_too(command: FleetCommand, site: str) -> None:
+    batch = command.run("batch", "-", "-o", "out", "--json", stdin=f"{site}/\n").records[-1]["batch"]
+
+    assert command.run("archive", batch["id"]).code == 0
+    with ZipFile(command.folder / f"{batch['id']}.zip") as archive:
+        assert "manifest.jsonl" in archive.namelist()
+    assert command.run("archive", batch["id"], "-o", "pages.warc.gz").lines[0].startswith("pages.warc.gz  (")
+    with gzip.open(command.folder / "pages.warc.gz") as warc:
+        assert warc.readline() == b"WARC/1.1\r\n"
+
+
+def test_an_archive_that_cannot_be_written_is_told(command: FleetCommand) -> None:
+    ended = command.run("archive", f"bat_{'a' * 32}", "-o", "/proc/all.zip")
+
+    assert ended.code == 1
+    assert "/proc/all.zip: " in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_list_that_the_fleet_refuses_is_told_with_its_line(command: FleetCommand, site: str) -> None:

@@ -92,6 +92,9 @@ def test_a_fleet_that_is_down_is_told_in_a_sentence(command: FleetCommand) -> No
         ("shot", "https://example.org/", "-o", "-", "--json"),
         ("batch", "urls.txt"),
         ("batch", "--resume", "nowhere"),
+        ("batch", "--resume", "nowhere", "--retry-failed", "nowhere"),
+        ("archive", "bat_a", "-o", "all.tar"),
+        ("session", "script", "add", "ses_a", "nowhere.js"),
         ("sho",),
     ],
 )
@@ -102,7 +105,7 @@ def test_a_command_line_with_a_mistake_ends_with_2(command: FleetCommand, argume
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("name", ["shot", "pdf", "batch", "doctor", "session"])
+@pytest.mark.parametrize("name", ["shot", "pdf", "batch", "archive", "doctor", "session", "worker", "webhook"])
 def test_every_command_explains_itself(command: FleetCommand, name: str) -> None:
     ended = command.run(name, "--help")
 
@@ -126,6 +129,53 @@ def test_a_session_from_its_opening_to_its_end(command: FleetCommand, site: str)
     ended = command.run("session", "capture", session, "-o", "late.png")
     assert ended.code == 1
     assert "session_ended" in ended.err
+
+
+def test_what_a_session_received_is_listed_and_its_body_read(command: FleetCommand, site: str) -> None:
+    (session,) = command.run("session", "open", f"{site}/article", "--record-responses").lines
+    listing = ("session", "responses", session, "--type", "document", "--url", f"{site}/*")
+    (page,) = eventually(lambda: command.run(*listing, "--json").records, 60)
+
+    assert page["request"]["url"] == f"{site}/article"
+    assert page["id"] in command.run(*listing).out.decode()
+    assert b"refractor" in command.run("session", "body", session, page["id"]).out
+    assert command.run("session", "body", session, page["id"], "-o", "page.html").out == b""
+    assert "refractor" in (command.folder / "page.html").read_text()
+    assert command.run("session", "body", session, page["id"], "-o", "/proc/page.html").code == 1
+
+
+def test_the_scripts_of_a_session_are_added_listed_and_removed(command: FleetCommand, site: str) -> None:
+    for name in ("first", "second"):
+        (command.folder / f"{name}.js").write_text(f"window.{name} = 1\n")
+    (session,) = command.run("session", "open", "--script", "first.js").lines
+    (added,) = command.run("session", "script", "add", session, "second.js").lines
+
+    scripts = command.run("session", "script", "list", session, "--json").records
+    assert [script["source"] for script in scripts] == ["window.first = 1\n", "window.second = 1\n"]
+    assert "window.second" in command.run("session", "script", "list", session).lines[-1]
+    assert command.run("session", "script", "remove", session, added).code == 0
+    assert len(command.run("session", "script", "list", session, "--json").records) == 1
+
+
+def test_the_workers_are_listed(command: FleetCommand) -> None:
+    (worker,) = command.run("worker", "list", "--json").records
+
+    assert any(line.startswith(worker["name"]) for line in command.run("worker", "list").lines)
+
+
+def test_a_worker_that_is_not_there_cannot_be_drained(command: FleetCommand) -> None:
+    ended = command.run("worker", "drain", "nobody@nowhere")
+
+    assert ended.code == 1
+    assert "worker_not_found" in ended.err
+
+
+def test_webhooks_that_are_not_there_are_told(command: FleetCommand) -> None:
+    ended = command.run("webhook", "list", f"job_{'a' * 32}")
+
+    assert (ended.code, ended.out) == (0, b"")
+    assert "no webhook" in ended.err
+    assert "webhook_not_found" in command.run("webhook", "show", f"whk_{'a' * 32}").err
 
 
 def test_the_doctor_finds_a_fleet_that_works(command: FleetCommand) -> None:

@@ -74,6 +74,25 @@ def test_an_item_without_its_files_has_failed(tmp_path: Path) -> None:
         assert folder.failures == 1
 
 
+def test_failures_that_are_forgotten_are_noted_anew_and_the_rest_stays(tmp_path: Path) -> None:
+    with _begun(tmp_path) as folder:
+        folder.note(_item(0), ["0-example.org.png"], None)
+        folder.note(_item(1, "failed"), [], None)
+        folder.note(_item(2), [], "storage_unavailable: Try again.")
+        folder.forget_failures()
+        assert (folder.done, folder.failures) == ({0: True}, 0)
+        folder.note(_item(1), ["1-example.org.png"], None)
+    with _begun(tmp_path) as again:
+        assert again.done == {0: True, 1: True}
+    assert {path.name for path in tmp_path.iterdir()} == {".fleet-batch.json", "manifest.jsonl"}
+
+
+def test_a_folder_without_notes_has_no_failures_to_forget(tmp_path: Path) -> None:
+    with _begun(tmp_path) as folder:
+        folder.forget_failures()
+        assert list(tmp_path.iterdir()) == [tmp_path / ".fleet-batch.json"]
+
+
 def test_two_commands_do_not_work_in_one_folder(tmp_path: Path) -> None:
     with _begun(tmp_path), BatchFolder(tmp_path) as second, pytest.raises(FolderInUse, match="let it end"):
         second.open()
