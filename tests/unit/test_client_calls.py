@@ -1,6 +1,7 @@
 import hashlib
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,15 @@ def test_a_script_is_not_added_twice() -> None:
     with pytest.raises(ConnectionFailed):
         talk.result_of(calls.add_script("ses_a", "window.seen = true", _RETRIES))
     assert len(talk.sent) == 1
+
+
+def test_every_call_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/client.md").read_text()
+    _, _, table = page.partition("| calls | of |\n|---|---|\n")
+    listed = re.findall(r"`(\w+)`", table.partition("\n\n")[0])
+    there = {name for name, member in vars(FleetClient).items() if callable(member) and not name.startswith("_")}
+
+    assert sorted(listed) == sorted(there - {"call", "close"})
 
 
 def test_both_clients_have_the_same_calls() -> None:
