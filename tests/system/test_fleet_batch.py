@@ -126,15 +126,26 @@ def test_what_did_not_succeed_begins_anew_and_is_fetched(command: FleetCommand, 
     _check_complete(command)
 
 
-def test_the_same_retry_again_goes_on(command: FleetCommand, urls: str, pages: PagesServer) -> None:
+def test_a_retry_of_a_batch_that_has_not_ended_goes_on_with_it(
+    command: FleetCommand, urls: str, pages: PagesServer
+) -> None:
     with command.in_terminal("batch", urls, "-o", "out", *_PATIENTLY) as terminal:
         terminal.wait_for(f" {_OPEN} of {_PAGES} ", _SECONDS)
         terminal.press_ctrl_c()
         terminal.exit_code(_SECONDS)
-    pages.open_gate("rest")
-    for _ in range(2):
-        assert command.run("batch", "--retry-failed", "out").code == 0
+    with command.in_terminal("batch", "--retry-failed", "out") as terminal:
+        terminal.wait_for("Goes on with bat_", _SECONDS)
+        pages.open_gate("rest")
+        assert terminal.exit_code(_SECONDS) == 0
     _check_complete(command)
+
+
+def test_a_batch_that_has_succeeded_has_nothing_to_begin_anew(command: FleetCommand, site: str) -> None:
+    command.run("batch", "-", "-o", "out", stdin=f"{site}/\n")
+    ended = command.run("batch", "--retry-failed", "out")
+
+    assert ended.code == 0
+    assert "0 of 1 pages begin anew" in ended.err
 
 
 def test_failures_are_told_above_the_bar_as_they_come(command: FleetCommand, urls: str, pages: PagesServer) -> None:
