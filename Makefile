@@ -2,7 +2,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo up doctor test test-system check format lock bench chaos soak viewers simulate screenshots
+.PHONY: help setup demo up doctor test test-system check format lock bench chaos pipeline soak viewers simulate screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ screenshots: setup ## Make the pictures in docs/images anew, from fleets of thei
 
 chaos: setup ## Break every part of a fleet under load, and check what it promised (SEED=N, FAULTS=N)
 	@$(VENV)/python -m tests.chaos
+
+pipeline: setup ## A batch over 20 sites while a worker, Redis and the API are killed: is it all there? (ITEMS=N)
+	@$(VENV)/python -m tests.pipeline
 
 soak: setup ## Thousands of captures, one in ten of a page that fails; does anything grow? (CAPTURES=N)
 	@$(VENV)/python -m tests.soak

@@ -275,7 +275,7 @@ class Auditor:
         lasting = [key for key in store.scan_iter("fleet:*", count=1000) if store.ttl(key) == -1]
         if lasting:
             self._find(f"keys without a TTL: {lasting}")
-        # The place of a creation that was never made is taken away after a minute, at one of the looks that follow.
+        # The place of a creation that was never made is taken away after 20 s, at one of the looks that follow.
         self._until(time.monotonic() + 90, self._left_over, "keys left over")
         noted = sum(int(str(store.hlen(key))) for key in store.scan_iter("fleet:worker:*:messages"))
         self._figure("messages that workers still note as in hand", noted)

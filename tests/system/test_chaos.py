@@ -1,4 +1,4 @@
-"""The programs of `make chaos` and `make soak`, in short runs. They, too, speak HTTP only."""
+"""The programs of `make chaos`, `make pipeline` and `make soak`, in short runs. They, too, speak HTTP only."""
 
 import json
 from pathlib import Path
@@ -36,6 +36,19 @@ def test_what_was_promised_holds_after_every_part_was_killed_under_load(tmp_path
     ledger = json.loads((tmp_path / "out/ledger.json").read_text())
     assert sorted(fault["name"] for fault in ledger["faults"]) == sorted(_QUICK)
     assert (ledger["audit"]["findings"], code, left) == ([], 0, {}), chaos.output()
+
+
+def test_a_batch_is_whole_after_workers_redis_and_the_api_were_killed(tmp_path: Path) -> None:
+    settings = {"ITEMS": "60", "WORKERS": "2", "OUTPUT": str(tmp_path / "out")}
+    pipeline = Launched(python("-m", "tests.pipeline"), settings, log=tmp_path / "pipeline.log")
+    try:
+        code = wait_for_exit(pipeline, 400)
+        left = pipeline.living()
+    finally:
+        pipeline.kill_all()
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert len(report["faults"]) == 6, pipeline.output()
+    assert (report["findings"], code, left) == ([], 0, {}), pipeline.output()
 
 
 def test_the_soak_tells_what_each_kind_of_process_takes(tmp_path: Path) -> None:
