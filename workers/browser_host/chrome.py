@@ -130,7 +130,8 @@ class Chrome:
         self.crashes.listen(self._control)
         DetachedPopups().listen(self._control)
         await self._control.send("Target.setDiscoverTargets", {"discover": True, "filter": [{"type": "page"}]})
-        self._guard.start()
+        if self._main is not None:
+            self._guard.start(self._main.pid)
 
     def _watch(self, pid: int) -> None:
         descriptor = os.pidfd_open(pid)

@@ -25,24 +25,29 @@ class RendererGuard:
     def __init__(self, limit_bytes: int, *, on_killed: Callable[[], None]) -> None:
         self._limit_bytes = limit_bytes
         self._on_killed = on_killed
+        self._chrome: int | None = None
         self._watching: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._watching = asyncio.create_task(self._watch())
+    def start(self, chrome: int) -> None:
+        """`chrome`: process id of the Chrome whose renderers it ends, and no other's: two run while one is replaced."""
+        self._chrome = chrome
+        self._watching = asyncio.create_task(self._watch(chrome))
 
     def stop(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
 
-    async def _watch(self) -> None:
+    async def _watch(self, chrome: int) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            for pid in _renderers_under(os.getpid()):
+            for pid in _renderers_under(chrome):
                 self._check(pid, self._limit_bytes)
 
     def end_largest(self, *, beyond_bytes: int) -> bool:
         """Kills the renderer that takes most, if that is more than `beyond_bytes`. False: there is none."""
-        largest = max(_renderers_under(os.getpid()), key=_memory_bytes, default=None)
+        if self._chrome is None:
+            return False
+        largest = max(_renderers_under(self._chrome), key=_memory_bytes, default=None)
         return largest is not None and self._check(largest, beyond_bytes)
 
     def _check(self, pid: int, limit_bytes: int) -> bool:

@@ -148,6 +148,21 @@ async def test_a_neighbour_of_a_page_without_memory_left_does_not_notice(
     assert await hostile_browser.opened(other).ensure_page() is page
 
 
+async def test_a_chrome_ends_no_page_of_another_one(
+    hostile_browser: Browser, browser_store: Store, pages: PagesServer
+) -> None:
+    """Two run while one is replaced."""
+    page = await hostile_browser.opened(await hostile_browser.open_session(url=f"{pages.url}/cookie")).ensure_page()
+    strict = Browser(browser_store, limits=replace(LIMITS, process_bytes=1))
+    await strict.start()
+    try:
+        end, _ = await _end(strict.capture(f"{pages.url}/plain", wait_for_timeout=20_000))
+    finally:
+        await strict.stop()
+    assert (end, page.is_closed()) == ("out_of_memory", False)
+    assert await page.evaluate("1 + 1") == 2
+
+
 async def test_a_page_paused_between_captures_goes_on_in_the_next(hostile_browser: Browser) -> None:
     toils = """<p>0</p><script>
       setInterval(() => { for (const end = performance.now() + 8; performance.now() < end;) {} }, 20)
