@@ -264,7 +264,7 @@ class SimulatedWorker:
             asyncio.run(self._close_ended(self.ended.popleft()))
 
     async def _close_ended(self, session_id: str) -> None:
-        """As workers.browser_host.host does."""
+        """As workers.browser_host.ended_sessions does."""
         if self.held.let_go(session_id):
             self.store.sessions.ending(session_id)
             self.store.sessions.workers_of([session_id])
