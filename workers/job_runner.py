@@ -65,8 +65,6 @@ class JobRunner:
             job, outcome = self._run(job, work)
         except (WorkerLeaves, StoreUnavailable, SessionElsewhere):
             raise
-        except FleetError as error:
-            outcome = error
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
             _log.exception("job failed by a defect")
             outcome = InternalError("The worker failed; its log has the cause under this job's id. Send it again.")
@@ -80,8 +78,8 @@ class JobRunner:
             duration_ms=round((time.monotonic() - started) * 1000, 1),
         )
 
-    def _run(self, job: Job, work: Work) -> tuple[Job, Manifest | None]:
-        """Runs it, and again when the host or its Chrome went away under it."""
+    def _run(self, job: Job, work: Work) -> tuple[Job, Outcome]:
+        """Runs it, and again when the host or its Chrome went away under it; the job as it stands after that."""
         deadline = time.monotonic() + JOB_SOFT_LIMIT_SECONDS
         while True:
             try:
@@ -92,9 +90,13 @@ class JobRunner:
                         self._queue_again(job)
                         raise WorkerLeaves from again.cause
                     case NextStep.FAIL:
-                        raise again.cause from again
+                        return job, again.cause
                     case NextStep.AGAIN:
                         job = self._begin_again(job, again.cause)
+            except StoreUnavailable:
+                raise
+            except FleetError as error:
+                return job, error
 
     def _queue_again(self, job: Job) -> None:
         """As if this attempt had not been."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet.artifacts.storage import open_storage
-from fleet.errors import SessionEnded, StoreUnavailable
+from fleet.errors import BrowserUnavailable, SessionEnded, StoreUnavailable
 from fleet.ids import new_id
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.job import Job, JobKind, JobState
@@ -17,6 +17,7 @@ from fleet.store import Store
 from tests.factories import a_job, a_manifest, a_worker_report
 from tests.integration.as_worker import WORKER, open_session, start
 from tests.integration.tiny_disk import fill
+from workers import job_runner
 from workers.artifact_writer import ArtifactWriter
 from workers.capture_runner import CaptureRunner
 from workers.job_runner import JobRunner
@@ -74,6 +75,26 @@ def test_a_job_that_the_store_failed_is_run_again_as_its_message_comes_back(stor
     again = store.jobs.get(job.id)
     assert again is not None
     assert (again.state, again.attempts) == (JobState.SUCCEEDED, 2), again.error
+
+
+class AbsentHost(HostClient):
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"))
+
+    def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+        raise BrowserUnavailable("The browser host of this worker does not run. Send the job again.")
+
+
+def test_a_job_whose_host_stays_away_says_how_often_it_was_tried(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_AGAIN_SECONDS", 0)
+    job, jobs = kept(store), JobRunner(store, WorkerCounts())
+    CaptureRunner(store, AbsentHost(), jobs, a_writer(store, settings)).run(job.id, worker=WORKER, redelivered=False)
+    failed = store.jobs.get(job.id)
+    assert failed is not None
+    assert failed.error is not None
+    assert (failed.state, failed.attempts, failed.error.code) == (JobState.FAILED, 3, BrowserUnavailable.code)
 
 
 @pytest.mark.parametrize(
