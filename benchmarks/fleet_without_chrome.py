@@ -33,9 +33,11 @@ from fleet.store import Store, open_store
 from fleet.store.messages import Message
 from fleet.store.notifications import Notifications
 from workers import hooks
+from workers.artifact_writer import ArtifactWriter
 from workers.browser_host.session_news import SessionNews
 from workers.browser_host.sessions import Sessions
 from workers.browser_host.sweep import Sweep
+from workers.capture_runner import CaptureRunner
 from workers.creation_queue import CreationQueue
 from workers.drain import Drain
 from workers.job_runner import JobRunner
@@ -44,6 +46,8 @@ from workers.lost_messages import LostMessages
 from workers.lost_workers import LostWorkers
 from workers.metrics import WorkerCounts
 from workers.regular_look import RegularLook
+from workers.session_runner import SessionRunner
+from workers.session_work import SessionWork
 
 SESSION_LIMIT = 12
 _LOOKS: tuple[type[RegularLook], ...] = (CreationQueue, Drain, LostMessages, LostWorkers)
@@ -105,13 +109,11 @@ class SimulatedWorker:
         # Messages from Redis, but for marks.
         self.listens, self.heard, self.marks = False, 0, 0
         self.ended: deque[str] = deque()
-        self._runner = JobRunner(
-            store=self.store,
-            storage=fleet.storage,
-            host=cast("HostClient", SimpleNamespace(call=self._call)),
-            counts=fleet.counts,
-            artifact_ttl_seconds=_LIFETIME.seconds,
-        )
+        host = cast("HostClient", SimpleNamespace(call=self._call))
+        writer = ArtifactWriter(self.store.artifacts, fleet.storage, ttl=_LIFETIME)
+        jobs = JobRunner(self.store, fleet.counts)
+        self._captures = CaptureRunner(self.store, host, jobs, writer)
+        self._sessions = SessionRunner(self.store, host, jobs, SessionWork(self.store, host, writer))
         self._sweep = Sweep(
             self.store,
             cast("Sessions", self.held),
@@ -196,12 +198,12 @@ class SimulatedWorker:
     def _run(self, task: str, message_id: str, argument: str) -> str | None:
         match task:
             case _ if task == RUN_CAPTURE:
-                self._runner.run_capture(argument, worker=self.name, redelivered=False)
+                self._captures.run(argument, worker=self.name, redelivered=False)
                 return None
             case _ if task == RESTORE_SESSION:
-                return self._runner.restore_session(argument, worker=self.name)
+                return self._sessions.restore(argument, worker=self.name)
             case _:
-                return self._runner.run_session_job(argument, runner=message_id, worker=self.name)
+                return self._sessions.run_job(argument, runner=message_id, worker=self.name)
 
     def _call(self, command: str, params: dict[str, Any], *, timeout_seconds: float) -> dict[str, Any]:  # noqa: ARG002
         session_id = params.get("session_id", "")
@@ -264,7 +266,7 @@ class SimulatedWorker:
             asyncio.run(self._close_ended(self.ended.popleft()))
 
     async def _close_ended(self, session_id: str) -> None:
-        """As workers.browser_host.host does."""
+        """As workers.browser_host.ended_sessions does."""
         if self.held.let_go(session_id):
             self.store.sessions.ending(session_id)
             self.store.sessions.workers_of([session_id])

@@ -31,7 +31,7 @@ from fleet.urls import check_url
 
 _REDIRECTS_MAX = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-# Of one look-up, one connection, one read; all together end with the deadline.
+# Of one look-up, one connection, one read.
 _STEP_SECONDS = 10.0
 _PIECE_BYTES = 64 * 1024
 _RESOLVERS = 8
@@ -51,12 +51,12 @@ class CheckedHttp:
         """
         for _ in range(_REDIRECTS_MAX + 1):
             with ExitStack() as stack:
-                with _translated(url):
+                with _translated(url, deadline):
                     dialled = self._dial(stack, check_url(url), deadline)
                     response = stack.enter_context(_ask(dialled, url))
                 if response.status not in _REDIRECTS:
                     _check_status(response, url)
-                    yield _pieces(response, dialled, url, deadline)
+                    yield _pieces(response, url, deadline)
                     return
                 url = urljoin(url, response.getheader("Location") or "")
         raise TooManyRedirects(f"More than {_REDIRECTS_MAX} redirects, the last one to {url}.")
@@ -66,20 +66,25 @@ class CheckedHttp:
 
         Raises a PageError or InvalidUrl.
         """
-        with ExitStack() as stack, _translated(url):
+        with ExitStack() as stack, _translated(url, deadline):
             dialled = self._dial(stack, check_url(url), deadline)
-            stack.enter_context(_cut_off(dialled, deadline))
             return stack.enter_context(_ask(dialled, url, "POST", body, headers)).status
 
     def _dial(self, stack: ExitStack, url: str, deadline: float) -> socket.socket:
-        """A connection that ends with `stack`."""
+        """A connection that ends with `stack`, and at the deadline."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         address = str(self._address(host, port, deadline))
         plain = stack.enter_context(socket.create_connection((address, port), timeout=_left(deadline, url)))
         if parts.scheme == "http":
+            stack.enter_context(_cut_off(plain, deadline))
             return plain
-        return stack.enter_context(ssl.create_default_context().wrap_socket(plain, server_hostname=host))
+        context = ssl.create_default_context()
+        secured = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        stack.enter_context(secured)
+        stack.enter_context(_cut_off(secured, deadline))
+        secured.do_handshake()
+        return secured
 
     def _address(self, host: str, port: int, deadline: float) -> Address:
         """The first one that may be dialled. Raises NameNotResolved or EgressBlocked."""
@@ -140,14 +145,12 @@ def _check_status(response: http.client.HTTPResponse, url: str) -> None:
         raise NavigationFailed(f"{url} was answered with status {response.status}.")
 
 
-def _pieces(response: http.client.HTTPResponse, dialled: socket.socket, url: str, deadline: float) -> Iterator[bytes]:
-    with _translated(url):
-        while True:
-            dialled.settimeout(_left(deadline, url))
-            piece = response.read1(_PIECE_BYTES)
-            if not piece:
-                return
+def _pieces(response: http.client.HTTPResponse, url: str, deadline: float) -> Iterator[bytes]:
+    with _translated(url, deadline):
+        while piece := response.read1(_PIECE_BYTES):
             yield piece
+        # What was cut off looks as if it had ended.
+        _left(deadline, url)
 
 
 def _left(deadline: float, what: str) -> float:
@@ -159,10 +162,12 @@ def _left(deadline: float, what: str) -> float:
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:
+def _translated(url: str, deadline: float) -> Iterator[None]:
     try:
         yield
     except FleetError:
         raise
     except (OSError, http.client.HTTPException) as error:
+        # However it looks to have been cut off.
+        _left(deadline, url)
         raise ConnectionFailed(f"{url} could not be fetched ({error}).") from error

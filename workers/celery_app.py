@@ -25,7 +25,7 @@ app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,
     # A child that dies (out of memory, SIGKILL) or is killed at its time limit gives its message back,
-    # and the job runs again, at most as often as workers.job_runner allows.
+    # and the job runs again, at most as often as workers.outcomes allows.
     task_reject_on_worker_lost=True,
     task_acks_on_timeout=False,
     task_soft_time_limit=JOB_SOFT_LIMIT_SECONDS,

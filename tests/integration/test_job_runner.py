@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet.artifacts.storage import open_storage
-from fleet.errors import SessionEnded, StoreUnavailable
+from fleet.errors import BrowserUnavailable, SessionEnded, StoreUnavailable
 from fleet.ids import new_id
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.job import Job, JobKind, JobState
@@ -17,9 +17,14 @@ from fleet.store import Store
 from tests.factories import a_job, a_manifest, a_worker_report
 from tests.integration.as_worker import WORKER, open_session, start
 from tests.integration.tiny_disk import fill
+from workers import job_runner
+from workers.artifact_writer import ArtifactWriter
+from workers.capture_runner import CaptureRunner
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
 from workers.metrics import WorkerCounts
+from workers.session_runner import SessionRunner
+from workers.session_work import SessionWork
 
 OTHER = "fleet@other"
 
@@ -40,10 +45,18 @@ class CapturingHost(HostClient):
         return {"visit": visit.model_dump_json(), "outputs": [output]}
 
 
-def a_runner(store: Store, settings: Settings, *, failures: int = 0) -> JobRunner:
-    storage = open_storage(settings.artifacts_url)
-    host = CapturingHost(failures=failures)
-    return JobRunner(store=store, storage=storage, host=host, counts=WorkerCounts(), artifact_ttl_seconds=60)
+def a_writer(store: Store, settings: Settings) -> ArtifactWriter:
+    return ArtifactWriter(store.artifacts, open_storage(settings.artifacts_url), ttl=timedelta(seconds=60))
+
+
+def a_runner(store: Store, settings: Settings, *, failures: int = 0) -> CaptureRunner:
+    host, jobs = CapturingHost(failures=failures), JobRunner(store, WorkerCounts())
+    return CaptureRunner(store, host, jobs, a_writer(store, settings))
+
+
+def a_session_runner(store: Store, settings: Settings, host: HostClient) -> SessionRunner:
+    work = SessionWork(store, host, a_writer(store, settings))
+    return SessionRunner(store, host, JobRunner(store, WorkerCounts()), work)
 
 
 def kept(store: Store, **changes: Any) -> Job:
@@ -57,11 +70,31 @@ def kept(store: Store, **changes: Any) -> Job:
 def test_a_job_that_the_store_failed_is_run_again_as_its_message_comes_back(store: Store, settings: Settings) -> None:
     job, runner = kept(store), a_runner(store, settings, failures=1)
     with pytest.raises(StoreUnavailable):
-        runner.run_capture(job.id, worker=WORKER, redelivered=False)
-    runner.run_capture(job.id, worker=WORKER, redelivered=True)
+        runner.run(job.id, worker=WORKER, redelivered=False)
+    runner.run(job.id, worker=WORKER, redelivered=True)
     again = store.jobs.get(job.id)
     assert again is not None
     assert (again.state, again.attempts) == (JobState.SUCCEEDED, 2), again.error
+
+
+class AbsentHost(HostClient):
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"))
+
+    def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+        raise BrowserUnavailable("The browser host of this worker does not run. Send the job again.")
+
+
+def test_a_job_whose_host_stays_away_says_how_often_it_was_tried(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_AGAIN_SECONDS", 0)
+    job, jobs = kept(store), JobRunner(store, WorkerCounts())
+    CaptureRunner(store, AbsentHost(), jobs, a_writer(store, settings)).run(job.id, worker=WORKER, redelivered=False)
+    failed = store.jobs.get(job.id)
+    assert failed is not None
+    assert failed.error is not None
+    assert (failed.state, failed.attempts, failed.error.code) == (JobState.FAILED, 3, BrowserUnavailable.code)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +109,7 @@ def test_a_message_that_was_sent_again_is_left_to_the_life_of_a_worker_that_runs
     assert job.started_at is not None
     began = job.started_at - timedelta(seconds=life_began_seconds_before)
     store.workers.renew(a_worker_report(name=WORKER, started_at=began))
-    a_runner(store, settings).run_capture(job.id, worker=OTHER, redelivered=False)
+    a_runner(store, settings).run(job.id, worker=OTHER, redelivered=False)
     now = store.jobs.get(job.id)
     assert now is not None
     assert now.state is state
@@ -88,9 +121,9 @@ def test_a_job_whose_artifacts_find_no_room_fails_and_is_worth_a_retry(
     full = settings.model_copy(update={"artifacts_url": f"file:{tiny_disk}"})
     first, again, runner = kept(store), kept(store), a_runner(store, full)
     ballast = fill(tiny_disk)
-    runner.run_capture(first.id, worker=WORKER, redelivered=False)
+    runner.run(first.id, worker=WORKER, redelivered=False)
     ballast.unlink()
-    runner.run_capture(again.id, worker=WORKER, redelivered=False)
+    runner.run(again.id, worker=WORKER, redelivered=False)
 
     failed, succeeded = store.jobs.get(first.id), store.jobs.get(again.id)
     assert failed is not None
@@ -107,7 +140,7 @@ def test_of_a_job_whose_artifacts_find_no_room_none_is_visible(
     full = settings.model_copy(update={"artifacts_url": f"file:{tiny_disk}"})
     runner, job = a_runner(store, full), kept(store)
     fill(tiny_disk)
-    runner.run_capture(job.id, worker=WORKER, redelivered=False)
+    runner.run(job.id, worker=WORKER, redelivered=False)
 
     assert list(store.client.scan_iter("fleet:artifact:*")) == []
     assert [path.name for path in tiny_disk.rglob("*") if path.is_file()] == ["ballast"]
@@ -138,20 +171,14 @@ def a_session(store: Store) -> str:
     return session_id
 
 
-def a_losing_runner(store: Store, settings: Settings, session_id: str) -> JobRunner:
-    storage = open_storage(settings.artifacts_url)
-    host = LosingHost(store, session_id)
-    return JobRunner(store=store, storage=storage, host=host, counts=WorkerCounts(), artifact_ttl_seconds=60)
-
-
 def test_a_job_whose_session_moves_under_it_is_left_to_the_worker_that_has_the_session(
     store: Store, settings: Settings
 ) -> None:
     session_id = a_session(store)
     job = kept(store, session_id=session_id)
     store.sessions.add_job(session_id, job.id)
-    runner = a_losing_runner(store, settings, session_id)
-    assert runner.run_session_job(session_id, runner="message", worker=WORKER) == OTHER
+    runner = a_session_runner(store, settings, LosingHost(store, session_id))
+    assert runner.run_job(session_id, runner="message", worker=WORKER) == OTHER
     now = store.jobs.get(job.id)
     assert now is not None
     assert now.state is JobState.RUNNING
@@ -161,7 +188,8 @@ def test_a_job_whose_session_moves_under_it_is_left_to_the_worker_that_has_the_s
 def test_a_session_that_moves_while_it_is_restored_lives_on(store: Store, settings: Settings) -> None:
     session_id = a_session(store)
     store.session_moves.give_up(session_id, WORKER)
-    assert a_losing_runner(store, settings, session_id).restore_session(session_id, worker=WORKER) == OTHER
+    runner = a_session_runner(store, settings, LosingHost(store, session_id))
+    assert runner.restore(session_id, worker=WORKER) == OTHER
     assert store.sessions.workers_of([session_id]) == {session_id: OTHER}
     assert store.slots.holders(WORKER) == []
 
@@ -195,11 +223,8 @@ def test_a_job_whose_session_went_and_came_back_has_not_seen_its_end(
     request = CaptureRequest.model_validate({"url": "http://a.example/", "actions": actions})
     store.jobs.create(job, request.model_dump_json(exclude_unset=True))
     store.sessions.add_job(session_id, job.id)
-    storage = open_storage(settings.artifacts_url)
-    runner = JobRunner(
-        store=store, storage=storage, host=ReturningHost(), counts=WorkerCounts(), artifact_ttl_seconds=60
-    )
-    runner.run_session_job(session_id, runner="message", worker=WORKER)
+    runner = a_session_runner(store, settings, ReturningHost())
+    runner.run_job(session_id, runner="message", worker=WORKER)
     now = store.jobs.get(job.id)
     assert now is not None
     assert (now.state, now.attempts, now.error and now.error.code) == end

@@ -1,7 +1,9 @@
 """After each job a session's checkpoint is taken, in the background and at a bounded cost."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Iterable
 
 import structlog
 
@@ -22,6 +24,8 @@ _SHARE = 0.1
 # An outage of the store makes one of them slow, and is not to keep the next one from being taken for long.
 _PAUSE_MAX_SECONDS = 15.0
 _AGAIN_SECONDS = 1.0
+# All last ones together.
+_LAST_SECONDS = 6.0
 
 
 class Checkpoints:
@@ -59,6 +63,17 @@ class Checkpoints:
             _log.warning("no checkpoint", session=held.id, code=error.code)
             return False
         return True
+
+    async def take_last(self, sessions: Iterable[HeldSession]) -> None:
+        """Whoever takes the sessions over goes on from there."""
+
+        async def take(held: HeldSession) -> None:
+            async with held.busy:
+                await self.take(held)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await asyncio.gather(*(take(held) for held in sessions))
 
 
 async def _checkpoint(opened: OpenContext) -> Checkpoint:

@@ -12,6 +12,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from fleet.errors import BrowserUnavailable
 from fleet.metrics import totals
+from workers.browser_host.background import Background
 from workers.browser_host.chrome import Chrome, ChromeOptions
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.metrics import WorkerCounts
@@ -61,7 +62,7 @@ class ChromeKeeper:
         # Of the running Chrome.
         self.captures = 0
         self._failures = 0
-        self._watching: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._coming: asyncio.Task[Chrome] | None = None
         # Whether the running Chrome did, when last asked.
         self._answers = True
@@ -130,8 +131,7 @@ class ChromeKeeper:
         self._failures = self.captures = 0
         self._answers = True
         self._chrome, self._started_at, self._cause = chrome, time.monotonic(), "died"
-        self._watching.add(watching := asyncio.create_task(self._tell_of_end(chrome)))
-        watching.add_done_callback(self._watching.discard)
+        self._background.begin(self._tell_of_end(chrome))
         return chrome
 
     async def _tell_of_end(self, chrome: Chrome) -> None:

@@ -25,8 +25,6 @@ _KILLED_WITHIN_SECONDS = 5
 # The guard's next look.
 _FOUND_WITHIN_SECONDS = 0.7
 _JUST_NOW_SECONDS = 2
-# All pages of one process die together.
-_TOGETHER_SECONDS = 0.5
 
 
 class CrashReasons:
@@ -34,8 +32,7 @@ class CrashReasons:
         self._told: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._more = asyncio.Event()
         self._targets: WeakKeyDictionary[Page, str] = WeakKeyDictionary()
-        # A renderer that is told of as killed until then was killed by us, for its memory.
-        self._killed_until = -inf
+        # When we last killed a renderer, for its memory.
         self._killed_at = -inf
 
     def listen(self, cdp: CDPSession) -> None:
@@ -50,13 +47,10 @@ class CrashReasons:
     def note_killed(self) -> None:
         """A renderer is killed now for its memory."""
         self._killed_at = time.monotonic()
-        self._killed_until = self._killed_at + _KILLED_WITHIN_SECONDS
 
     def _on_crashed(self, told: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if told["errorCode"] == signal.SIGKILL and now < self._killed_until:
+        if told["errorCode"] == signal.SIGKILL and self._killed_within(_KILLED_WITHIN_SECONDS):
             told = told | {"status": _OUT_OF_MEMORY}
-            self._killed_until = min(self._killed_until, now + _TOGETHER_SECONDS)
         self._told[told["targetId"]] = told
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
@@ -69,11 +63,14 @@ class CrashReasons:
         if not ran_out:
             # A process that dies of its size in its own way is found to be too large while it dies.
             await asyncio.sleep(_FOUND_WITHIN_SECONDS)
-            ran_out = time.monotonic() - self._killed_at < _JUST_NOW_SECONDS
+            ran_out = self._killed_within(_JUST_NOW_SECONDS)
         _log.warning("page crashed", told=told, ran_out_of_memory=ran_out)
         if ran_out:
             return OutOfMemory("The page wanted more memory than it may have, and its renderer process died.")
         return PageCrashed("The page crashed its renderer process.")
+
+    def _killed_within(self, seconds: float) -> bool:
+        return time.monotonic() - self._killed_at < seconds
 
     async def _told_of(self, page: Page) -> dict[str, Any] | None:
         if (target := self._targets.get(page)) is None:

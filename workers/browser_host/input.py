@@ -27,6 +27,7 @@ from fleet.models.input import (
 from fleet.models.waits import Goto
 from fleet.store import Store
 from fleet.store.asks import InputAsk
+from workers.browser_host.background import Background
 from workers.browser_host.egress_proxy import EgressProxy
 from workers.browser_host.gate import Gate
 from workers.browser_host.navigation import goto
@@ -54,30 +55,23 @@ class SessionInput:
         self._gate = gate
         self._waiting: deque[InputAsk] = deque()
         self._arrived = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     def start(self) -> None:
-        self._keep(asyncio.create_task(self._work()))
+        self._background.begin(self._work())
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._background.stop()
 
     def add(self, ask: InputAsk) -> None:
         if self._waiting and _replaces(ask.input, self._waiting[-1].input):
             self._waiting.pop()
         if len(self._waiting) >= _WAITING_MAX:
             busy = SessionBusy(f"{_WAITING_MAX} inputs wait already; the page is slower than its viewers.")
-            self._keep(asyncio.create_task(self._refuse(ask, busy)))
+            self._background.begin(self._refuse(ask, busy))
             return
         self._waiting.append(ask)
         self._arrived.set()
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _work(self) -> None:
         while True:

@@ -30,16 +30,16 @@ _log = structlog.get_logger(__name__)
 
 
 class LiveViews:
-    def __init__(self, store: Store, sessions: Sessions, egress: EgressProxy, gate: Gate) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, egress: EgressProxy, gate: Gate, notifications: Notifications
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._egress = egress
         self._gate = gate
+        self._notifications = notifications
         self._views: dict[str, _LiveView] = {}
         self._looking = asyncio.Lock()
-
-    def listen_through(self, notifications: Notifications) -> None:
-        self._notifications = notifications
 
     async def look(self) -> None:
         """Who watches now: begins and ends what has to."""

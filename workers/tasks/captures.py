@@ -4,7 +4,7 @@ from typing import Any
 
 from fleet.queues import RUN_CAPTURE
 from workers.celery_app import app
-from workers.child import job_runner
+from workers.child import capture_runner
 from workers.tasks.message import message_in_hand
 
 
@@ -12,4 +12,4 @@ from workers.tasks.message import message_in_hand
 def run_capture(task: Any, job_id: str) -> None:
     with message_in_hand(task.request):
         redelivered = bool(task.request.delivery_info.get("redelivered"))
-        job_runner().run_capture(job_id, worker=task.request.hostname, redelivered=redelivered)
+        capture_runner().run(job_id, worker=task.request.hostname, redelivered=redelivered)

@@ -13,7 +13,7 @@ from fleet.errors import StoreUnavailable
 from fleet.queues import queue_for_all
 from workers.celery_app import app
 from workers.child import store
-from workers.job_runner import NoRoom, WorkerLeaves
+from workers.interruptions import NoRoom, WorkerLeaves
 
 
 @contextmanager

@@ -144,4 +144,4 @@ def test_a_sitemap_that_never_ends_is_given_up(
     monkeypatch.setattr(sitemaps, "_SECONDS", 0.5)
     files.stalls.add("/sitemap.xml")
 
-    assert "fetched" in refusal(post(client, f"{files.url}/sitemap.xml"))
+    assert "too long" in refusal(post(client, f"{files.url}/sitemap.xml"))

@@ -1,6 +1,7 @@
 """A fleet in small: the store, the job runner and the handing over are the product's, broker and host stand for it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
 
 from fleet import keys
@@ -15,10 +16,14 @@ from tests.factories import a_job, a_script
 from tests.integration.store.actors import Actor
 from tests.integration.store.small_broker import Letter, SmallBroker, direct
 from tests.integration.store.small_host import SmallHost
+from workers.artifact_writer import ArtifactWriter
 from workers.estate import Estate
-from workers.job_runner import JobRunner, NoRoom, WorkerLeaves
+from workers.interruptions import NoRoom, WorkerLeaves
+from workers.job_runner import JobRunner
 from workers.link.client import HostClient
 from workers.metrics import WorkerCounts
+from workers.session_runner import SessionRunner
+from workers.session_work import SessionWork
 
 _PAGE = '{"url": "http://a.example/"}'
 _CLICK = '{"url": "http://a.example/", "actions": [{"type": "click", "selector": "a"}]}'
@@ -37,9 +42,9 @@ class SmallWorker:
         self._broker = broker
         self.host = SmallHost(store, name, limit=limit, coming=self._coming)
         host = cast("HostClient", self.host)
-        self._runner = JobRunner(
-            store=store, storage=storage, host=host, counts=WorkerCounts(), artifact_ttl_seconds=60
-        )
+        writer = ArtifactWriter(store.artifacts, storage, ttl=timedelta(seconds=60))
+        jobs = JobRunner(store, WorkerCounts())
+        self._sessions = SessionRunner(store, host, jobs, SessionWork(store, host, writer))
         self.children: list[Child] = []
         # What its parent process does beside the pool.
         self.duties: list[Actor] = []
@@ -92,8 +97,8 @@ class SmallWorker:
 
     def _run(self, letter: Letter) -> str | None:
         if letter.task == RESTORE_SESSION:
-            return self._runner.restore_session(letter.argument, worker=self.name)
-        return self._runner.run_session_job(letter.argument, runner=letter.id, worker=self.name)
+            return self._sessions.restore(letter.argument, worker=self.name)
+        return self._sessions.run_job(letter.argument, runner=letter.id, worker=self.name)
 
     def lose_child(self, child: Child) -> None:
         child.kill()
