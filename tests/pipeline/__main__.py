@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def _run(folder: Path, archive: Path) -> Report:
-    items, workers = int(os.environ.get("ITEMS", "2000")), int(os.environ.get("WORKERS", "3"))
+    items, workers = int(os.environ.get("ITEMS", "2000")), int(os.environ.get("WORKERS", "2"))
     with ExitStack() as running:
         sites = running.enter_context(Sites(_SITES, _FAILING))
         fleet = Fleet(folder, workers=workers, concurrency=_CONCURRENCY, settings=_SETTINGS, own_disk=False)
