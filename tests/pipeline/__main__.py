@@ -1,5 +1,7 @@
 """`make pipeline` (ITEMS=N, WORKERS=N, SEED=N): exits with 1 if an item, an artifact or a single capture went wrong.
 
+There is one worker for two cores, as in containers, unless WORKERS says otherwise.
+
 A batch over 20 sites, one of which refuses all connections, is worked off while a worker, Redis and the API are killed,
 each twice. Its outcomes, artifacts and archive are checked, and the median of single captures beside it is compared
 with that of the idle fleet before it.
@@ -44,7 +46,8 @@ def main() -> int:
 
 
 def _run(folder: Path, archive: Path) -> Report:
-    items, workers = int(os.environ.get("ITEMS", "2000")), int(os.environ.get("WORKERS", "2"))
+    items = int(os.environ.get("ITEMS", "2000"))
+    workers = int(os.environ.get("WORKERS", "0")) or max(1, (os.cpu_count() or 1) // 2)
     with ExitStack() as running:
         sites = running.enter_context(Sites(_SITES, _FAILING))
         fleet = Fleet(folder, workers=workers, concurrency=_CONCURRENCY, settings=_SETTINGS, own_disk=False)
