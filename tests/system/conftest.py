@@ -59,6 +59,22 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
     running.launched.kill_all()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def room_for_the_next(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever sessions a module's tests leave, ended or failed: all modules share one fleet, and it has ten places."""
+    fleet: RunningFleet | None = request.getfixturevalue("fleet") if _asks_for_fleet(request.node) else None
+    yield
+    if fleet is not None:
+        with httpx.Client(base_url=fleet.url, timeout=90) as api:
+            for session in api.get("/api/sessions?limit=100").json()["sessions"]:
+                api.delete(f"/api/sessions/{session['id']}?wait=60")
+
+
+def _asks_for_fleet(module: pytest.Module) -> bool:
+    tests = [test for test in module.session.items if isinstance(test, pytest.Function) and test.parent is module]
+    return any("fleet" in test.fixturenames for test in tests)
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of the example site."""
