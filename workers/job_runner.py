@@ -34,23 +34,32 @@ class JobRunner:
         self._counts = counts
         self._on_batch_job_end = on_batch_job_end
 
-    def run(self, accepted: Job | None, work: Work, *, worker: str) -> None:
+    def run(
+        self,
+        accepted: Job | None,
+        work: Work,
+        *,
+        worker: str,
+        before_failure: Callable[[Job], None] = lambda _job: None,
+    ) -> None:
         """Does nothing if there is nothing to run: cancelled, finished, expired, or tried too often.
 
-        `work` raises FleetError, RunAgain, SessionElsewhere. Raises WorkerLeaves or SessionElsewhere, if another worker
-        can run the job; StoreUnavailable, if its outcome cannot be recorded.
+        `before_failure` is called before anybody hears that the job has failed. `work` raises FleetError, RunAgain,
+        SessionElsewhere. Raises WorkerLeaves or SessionElsewhere, if another worker can run the job; StoreUnavailable,
+        if its outcome cannot be recorded.
         """
-        job = self._start(accepted, worker) if accepted is not None else None
-        if job is not None:
+        if accepted is None or accepted.state.is_final:
+            return
+        if is_spent(accepted):
+            lost = WorkerLost(f"The job's worker process died {accepted.attempts} times; it is not tried again.")
+            before_failure(accepted)
+            self._record(accepted, lost)
+        elif (job := self._start(accepted, worker)) is not None:
             with structlog.contextvars.bound_contextvars(job=job.id, session=job.session_id, request=job.request_id):
-                self._finish(job, work)
+                self._finish(job, work, before_failure)
 
     def _start(self, job: Job, worker: str) -> Job | None:
         """The job, now running here."""
-        if is_spent(job):
-            lost = WorkerLost(f"The job's worker process died {job.attempts} times; it is not tried again.")
-            self._record(job, lost)
-            return None
         started = self._store.jobs.move(
             job, JobState.RUNNING, worker=worker, attempts=job.attempts + 1, started_at=utc_now()
         )
@@ -58,7 +67,7 @@ class JobRunner:
             self._store.throughput.count(*counted)
         return started
 
-    def _finish(self, job: Job, work: Work) -> None:
+    def _finish(self, job: Job, work: Work, before_failure: Callable[[Job], None]) -> None:
         started = time.monotonic()
         outcome: Outcome
         try:
@@ -68,6 +77,8 @@ class JobRunner:
         except Exception:  # noqa: BLE001  # top of a periodic task, job or connection
             _log.exception("job failed by a defect")
             outcome = InternalError("The worker failed; its log has the cause under this job's id. Send it again.")
+        if isinstance(outcome, FleetError):
+            before_failure(job)
         self._record(job, outcome)
         _log.info(
             "job ended",

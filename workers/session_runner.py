@@ -3,14 +3,13 @@
 import structlog
 
 from fleet.errors import BrowserUnavailable, FleetError, SessionEnded, Unavailable, WorkerStopping
-from fleet.models.job import JobKind
+from fleet.models.job import Job, JobKind
 from fleet.models.session import EndReason, SessionState
 from fleet.store import Store
 from workers.host_calls import SESSION_OPEN_SECONDS
 from workers.interruptions import NoRoom, SessionElsewhere, WorkerLeaves
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
-from workers.outcomes import is_spent
 from workers.session_work import SessionWork
 
 _log = structlog.get_logger(__name__)
@@ -44,17 +43,23 @@ class SessionRunner:
             self._store.session_jobs.unlock(session_id, runner)
             return self._worker_to_wake(session_id, worker)
         try:
-            self._jobs.run(accepted, self._work.do, worker=worker)
+            self._jobs.run(
+                accepted, self._work.do, worker=worker, before_failure=lambda job: self._give_up(job, worker)
+            )
         except WorkerLeaves:
             self._store.session_jobs.unlock(session_id, runner)
             raise
         except SessionElsewhere as elsewhere:
             self._store.session_jobs.unlock(session_id, runner)
             return elsewhere.worker
-        if creation is not None and is_spent(creation):
-            self._store.sessions.end(session_id, EndReason.CREATE_FAILED)
         waiting = self._store.session_jobs.release(session_id, runner, job_id)
         return worker if waiting else None
+
+    def _give_up(self, job: Job, worker: str) -> None:
+        """A session whose creation fails has ended when that is told."""
+        if job.kind is JobKind.SESSION_CREATE and job.session_id is not None:
+            self._store.sessions.end(job.session_id, EndReason.CREATE_FAILED)
+            self._store.slots.release(worker, job.session_id)
 
     def restore(self, session_id: str, *, worker: str) -> str | None:
         """Rebuilds a session that nobody holds; the worker to wake for its jobs. Raises NoRoom or WorkerLeaves."""

@@ -6,7 +6,6 @@ import structlog
 
 from fleet.errors import (
     BrowserUnavailable,
-    FleetError,
     InternalError,
     SessionEnded,
     SessionRestored,
@@ -23,7 +22,6 @@ from workers.interruptions import RunAgain, SessionElsewhere
 from workers.job_runner import Work
 from workers.link.client import HostClient
 from workers.manifests import write_manifest
-from workers.outcomes import is_spent
 
 _SESSION_CLOSE_SECONDS = 15
 # Less than the request waits that wants it.
@@ -63,23 +61,14 @@ class SessionWork:
         try:
             opened = ask(self._host, "open_session", params, seconds=SESSION_OPEN_SECONDS)
         except RunAgain as again:
-            if is_spent(job):
-                self._discard(session_id, worker)
-            elif isinstance(again.cause, WorkerStopping):
+            if isinstance(again.cause, WorkerStopping):
+                # It is created elsewhere.
                 self._store.slots.release(worker, session_id)
-            raise
-        except FleetError:
-            self._discard(session_id, worker)
             raise
         started = self._store.session_moves.start(session_id, worker)
         if not started or not self._store.sessions.renew(session_id, **opened):
             self._close_context(session_id)
-            self._store.slots.release(worker, session_id)
             raise self._ended(session_id)
-
-    def _discard(self, session_id: str, worker: str) -> None:
-        self._store.sessions.end(session_id, EndReason.CREATE_FAILED)
-        self._store.slots.release(worker, session_id)
 
     def _delete(self, job: Job) -> None:
         session_id = _session_of(job)

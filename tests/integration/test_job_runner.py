@@ -7,19 +7,21 @@ from typing import Any
 import pytest
 
 from fleet.artifacts.storage import open_storage
-from fleet.errors import BrowserUnavailable, SessionEnded, StoreUnavailable
+from fleet.errors import BrowserUnavailable, FleetError, SessionEnded, StoreUnavailable, WorkerStopping
 from fleet.ids import new_id
 from fleet.models.capture import CaptureRequest, OneShotCaptureRequest
 from fleet.models.job import Job, JobKind, JobState
 from fleet.models.manifest import PageVisit
+from fleet.models.session import EndReason
 from fleet.settings import Settings
 from fleet.store import Store
 from tests.factories import a_job, a_manifest, a_worker_report
-from tests.integration.as_worker import WORKER, open_session, start
+from tests.integration.as_worker import WORKER, open_session, start, succeed
 from tests.integration.tiny_disk import fill
 from workers import job_runner
 from workers.artifact_writer import ArtifactWriter
 from workers.capture_runner import CaptureRunner
+from workers.interruptions import WorkerLeaves
 from workers.job_runner import JobRunner
 from workers.link.client import HostClient
 from workers.metrics import WorkerCounts
@@ -78,11 +80,12 @@ def test_a_job_that_the_store_failed_is_run_again_as_its_message_comes_back(stor
 
 
 class AbsentHost(HostClient):
-    def __init__(self) -> None:
+    def __init__(self, error: FleetError | None = None) -> None:
         super().__init__(Path("/nowhere"))
+        self._error = error or BrowserUnavailable("The browser host of this worker does not run. Send the job again.")
 
     def call(self, *_: Any, **__: Any) -> dict[str, Any]:
-        raise BrowserUnavailable("The browser host of this worker does not run. Send the job again.")
+        raise self._error
 
 
 def test_a_job_whose_host_stays_away_says_how_often_it_was_tried(
@@ -228,3 +231,52 @@ def test_a_job_whose_session_went_and_came_back_has_not_seen_its_end(
     now = store.jobs.get(job.id)
     assert now is not None
     assert (now.state, now.attempts, now.error and now.error.code) == end
+
+
+def a_creation(store: Store, *, attempts: int = 0, **changes: Any) -> Job:
+    """Of a session, that waits to be run by a worker with room."""
+    session_id = new_id("ses")
+    creation = a_job(kind=JobKind.SESSION_CREATE, session_id=session_id, attempts=attempts, **changes)
+    store.jobs.create(creation, "{}")
+    store.sessions.create(session_id, ttl=60, max_lifetime=600, metadata={}, options_json="{}", job_id=creation.id)
+    store.workers.renew(a_worker_report(name=WORKER))
+    return creation
+
+
+def what_is_left(store: Store, creation: Job) -> tuple[JobState, EndReason | None, list[str]]:
+    """State of the job, why its session has ended, the slots of the worker."""
+    job, session_id = store.jobs.get(creation.id), creation.session_id or ""
+    ending = store.sessions.ending(session_id) if store.sessions.get(session_id) is None else None
+    assert job is not None
+    return job.state, ending.end_reason if ending else None, store.slots.holders(WORKER)
+
+
+@pytest.mark.parametrize("attempts", [0, 2, 3])
+def test_a_session_whose_creation_fails_has_ended_and_holds_no_slot(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    monkeypatch.setattr(job_runner, "_AGAIN_SECONDS", 0)
+    creation = a_creation(store, attempts=attempts)
+    runner = a_session_runner(store, settings, AbsentHost())
+    runner.run_job(creation.session_id or "", runner="message", worker=WORKER)
+    assert what_is_left(store, creation) == (JobState.FAILED, EndReason.CREATE_FAILED, [])
+
+
+def test_a_creation_whose_worker_stops_in_its_last_attempt_is_left_to_another(store: Store, settings: Settings) -> None:
+    creation = a_creation(store, attempts=2)
+    runner = a_session_runner(store, settings, AbsentHost(WorkerStopping("This worker stops.")))
+    with pytest.raises(WorkerLeaves):
+        runner.run_job(creation.session_id or "", runner="message", worker=WORKER)
+    assert what_is_left(store, creation) == (JobState.QUEUED, None, [])
+
+
+def test_a_session_lives_whose_creation_succeeded_in_its_last_attempt_and_is_sent_again(
+    store: Store, settings: Settings
+) -> None:
+    creation = a_creation(store, attempts=2)
+    session_id = creation.session_id or ""
+    assert store.session_moves.start(session_id, WORKER)
+    assert store.sessions.renew(session_id)
+    succeed(store, creation.id)
+    a_session_runner(store, settings, AbsentHost()).run_job(session_id, runner="message", worker=WORKER)
+    assert what_is_left(store, creation)[:2] == (JobState.SUCCEEDED, None)
