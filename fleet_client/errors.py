@@ -22,13 +22,13 @@ _NOT_FOUND = frozenset(
     {
         "artifact_not_found",
         "batch_not_found",
-        "webhook_not_found",
         "job_not_found",
         "not_found",
         "response_not_found",
         "script_not_found",
         "session_ended",
         "session_not_found",
+        "webhook_not_found",
         "worker_not_found",
     }
 )
