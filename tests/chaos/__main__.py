@@ -2,10 +2,7 @@
 
 import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load, Sites
 from tests.chaos.report import Done, Run, write
+from tests.chaos.working_folder import working_folder
 from tests.pages.server import PagesServer
 
 _PAUSE_SECONDS = (1.0, 6.0)
@@ -37,8 +35,6 @@ class Options:
 
 
 def main() -> int:
-    # SIGTERM is a Ctrl-C that nobody typed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = os.environ.get("ONLY")
     options = Options(
         seed=int(os.environ.get("SEED", str(random.randrange(1_000_000)))),
@@ -55,19 +51,13 @@ def main() -> int:
 
 
 def run_chaos(options: Options) -> Run:
-    shutil.rmtree(options.output, ignore_errors=True)
-    options.output.mkdir(parents=True)
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    try:
-        with (
-            PagesServer() as sound,
-            PagesServer() as hostile,
-            Fleet(folder, workers=options.workers, concurrency=_CONCURRENCY) as fleet,
-        ):
-            return _break_and_audit(options, fleet, Sites(sound.url, hostile.url))
-    finally:
-        shutil.copytree(folder / "logs", options.output / "logs")
-        shutil.rmtree(folder)
+    with (
+        working_folder("chaos", options.output) as folder,
+        PagesServer() as sound,
+        PagesServer() as hostile,
+        Fleet(folder, workers=options.workers, concurrency=_CONCURRENCY) as fleet,
+    ):
+        return _break_and_audit(options, fleet, Sites(sound.url, hostile.url))
 
 
 def _break_and_audit(options: Options, fleet: Fleet, sites: Sites) -> Run:

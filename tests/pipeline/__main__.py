@@ -9,16 +9,14 @@ with that of the idle fleet before it.
 
 import json
 import os
-import shutil
-import signal
 import sys
-import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
 from fleet_client import FleetClient, Retries
 from tests.chaos.fleet import Fleet
+from tests.chaos.working_folder import working_folder
 from tests.pipeline.run import Pipeline, Report
 from tests.pipeline.sites import Sites
 
@@ -29,17 +27,9 @@ _SETTINGS = {"FLEET_EGRESS_ALLOW": "127.0.1.0/24"}
 
 
 def main() -> int:
-    # SIGTERM is a Ctrl-C that nobody typed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = Path(os.environ.get("OUTPUT", "pipeline-output"))
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    folder = Path(tempfile.mkdtemp(prefix="pipeline-"))
-    try:
+    with working_folder("pipeline", output) as folder:
         report = _run(folder, output / "archive.zip")
-    finally:
-        shutil.copytree(folder / "logs", output / "logs")
-        shutil.rmtree(folder)
     (output / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
     print(_text(report), flush=True)
     return 1 if report.findings else 0

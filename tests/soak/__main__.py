@@ -2,15 +2,13 @@
 
 import json
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from tests.chaos.fleet import Fleet
+from tests.chaos.working_folder import working_folder
 from tests.pages.server import PagesServer
 from tests.soak.report import plot, text
 from tests.soak.samples import Sample, take
@@ -33,21 +31,13 @@ _SETTINGS = {
 
 
 def main() -> int:
-    # SIGTERM is a Ctrl-C that nobody typed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = Path(os.environ.get("OUTPUT", "soak-output"))
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    try:
-        with (
-            PagesServer() as pages,
-            Fleet(folder, workers=1, concurrency=_CLIENTS, settings=_SETTINGS, own_disk=False) as fleet,
-        ):
-            return _soak(fleet, pages.url, output)
-    finally:
-        shutil.copytree(folder / "logs", output / "logs")
-        shutil.rmtree(folder)
+    with (
+        working_folder("soak", output) as folder,
+        PagesServer() as pages,
+        Fleet(folder, workers=1, concurrency=_CLIENTS, settings=_SETTINGS, own_disk=False) as fleet,
+    ):
+        return _soak(fleet, pages.url, output)
 
 
 def _soak(fleet: Fleet, pages: str, output: Path) -> int:
