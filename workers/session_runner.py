@@ -56,9 +56,11 @@ class SessionRunner:
         return worker if waiting else None
 
     def _give_up(self, job: Job, worker: str) -> None:
-        """A session whose creation fails has ended when that is told."""
+        """A session whose creation fails has ended when that is told; one that somebody else has created lives on."""
         if job.kind is JobKind.SESSION_CREATE and job.session_id is not None:
-            self._store.sessions.end(job.session_id, EndReason.CREATE_FAILED)
+            holder = self._store.sessions.workers_of([job.session_id]).get(job.session_id)
+            if holder in {None, worker, job.worker}:
+                self._store.sessions.end(job.session_id, EndReason.CREATE_FAILED)
             self._store.slots.release(worker, job.session_id)
 
     def restore(self, session_id: str, *, worker: str) -> str | None:

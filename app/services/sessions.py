@@ -51,7 +51,7 @@ class SessionService:
     def create(self, request: SessionRequest, request_id: str, *, admit: Callable[[], None] = lambda: None) -> Accepted:
         """Raises InvalidRequest, NoWorkers, QueueFull, StoreUnavailable, or what is wrong with a script.
 
-        Then nothing will run.         `admit` is called once the request is known to be a good one, and may raise too.
+        Then nothing will run. `admit` is called once the request is known to be a good one, and may raise too.
         """
         scripts = new_scripts(request.scripts, self._script_limits)
         self._webhooks.check(request.webhook_url)

@@ -280,3 +280,12 @@ def test_a_session_lives_whose_creation_succeeded_in_its_last_attempt_and_is_sen
     succeed(store, creation.id)
     a_session_runner(store, settings, AbsentHost()).run_job(session_id, runner="message", worker=WORKER)
     assert what_is_left(store, creation)[:2] == (JobState.SUCCEEDED, None)
+
+
+def test_a_session_that_another_worker_has_created_meanwhile_lives(store: Store, settings: Settings) -> None:
+    creation = a_creation(store)
+    session_id = creation.session_id or ""
+    assert store.session_moves.start(session_id, OTHER)
+    a_session_runner(store, settings, CapturingHost()).run_job(session_id, runner="message", worker=WORKER)
+    assert what_is_left(store, creation)[1:] == (None, [])
+    assert store.sessions.workers_of([session_id]) == {session_id: OTHER}
